@@ -1,0 +1,31 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types clean
+
+demo: $(READY)
+	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
+	@echo "The pictures are demo-output/demo.overlay.png and demo-output/demo.saliency.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("dmssn needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	# --no-deps: it pins an old numpy, which it does not need
+	$(BIN)/python -m pip install --quiet --no-deps pysodmetrics==1.6.2
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output

@@ -1,0 +1,66 @@
+"""The command line: a table from command to function, and errors that are one line.
+
+Exit codes: 0 ok, 1 failure, 2 usage. A command's module imports torch and the like only inside
+its function, so that ``dmssn --help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from dmssn import __version__
+from dmssn.config import SettingError
+
+COMMANDS = {
+    "info": "info",
+    "predict": "predict",
+    "evaluate": "evaluate",
+    "scenes": "scenes",
+    "prepare": "prepare",
+    "train-teacher": "train_teacher",
+    "train": "train",
+    "import-weights": "import_weights",
+}
+"""Command to the module of dmssn.commands whose function ``main`` it runs."""
+
+app = App(
+    name="dmssn",
+    version=__version__,
+    help="Find what stands out in a hyperspectral image.",
+    help_flags=["--help", "-h"],
+)
+for _command, _module in COMMANDS.items():
+    app.command(f"dmssn.commands.{_module}:main", name=_command)
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code; a mistake ends with one line, not a traceback."""
+    arguments = list(sys.argv[1:] if tokens is None else tokens)
+    name = " ".join(["dmssn", *[word for word in arguments[:1] if word in COMMANDS]])
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, SettingError) as error:
+        sys.exit(_say(name, error, 2))
+    except BrokenPipeError:  # the reader of our output left: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+        sys.exit(_say(name, error, 1))
+    except ModuleNotFoundError as error:
+        sys.exit(_say(name, error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_say(name, "interrupted", 130))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(name: str, error: BaseException | str, code: int) -> int:
+    if os.environ.get("DMSSN_TRACEBACK") and isinstance(error, BaseException):
+        raise error
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"{name}: {text}", file=sys.stderr)
+    return code
+
+
+__all__ = ["COMMANDS", "app", "main"]

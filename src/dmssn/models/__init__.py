@@ -1,0 +1,1 @@
+"""The networks: teacher, student, the MSST and the detector made of them."""
