@@ -1,0 +1,17 @@
+"""Fixtures shared by the whole suite."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real cubes, which are not part of the repository."""
+    folder = Path(os.environ.get("DMSSN_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real cubes at {folder}; set DMSSN_DATA to a folder that holds them")
+    return folder
