@@ -1,0 +1,127 @@
+"""Checkpoints: safetensors with a readable JSON header, written whole or not at all.
+
+A checkpoint holds all that is needed to use it; a resume file holds, in the same format, what
+the training loop needs to go on. Neither runs any code when loaded.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dmssn.files import replacing
+
+FORMAT = 1
+"""Version of the header; raised when older programs could misread a file."""
+
+Stage = Literal["teacher", "detector", "resume"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        stage: What the tensors are.
+        bands: Bands the networks take.
+        wavelengths_nm: Of those bands; None for weights that go by the band order.
+        model: Arguments of the network.
+        prepare: Settings of ``preparing.prepare``.
+        mean: Statistics of the training scenes, shape (bands,); None for the cube's own.
+        std: Likewise.
+        provenance: Version, recipe, data, commit: where the weights come from.
+        metrics: Validation metrics at the time of writing.
+    """
+
+    stage: Stage
+    bands: int
+    wavelengths_nm: list[float] | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+    prepare: dict[str, Any] = field(default_factory=dict)
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def save(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bool = False) -> None:
+    """Write a checkpoint.
+
+    Args:
+        path: Its file; a reader sees the old one or the new one, never half of one.
+        header: What the tensors are.
+        tensors: A state dict.
+        half: Store floating tensors in float16.
+    """
+    described = {"format": FORMAT, **asdict(header)}
+    with replacing(path) as partial:
+        save_file(
+            {name: _stored(tensor, half) for name, tensor in tensors.items()},
+            partial,
+            metadata={"dmssn": json.dumps(described)},
+        )
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if half and tensor.is_floating_point():
+        tensor = tensor.half()
+    return tensor.contiguous().clone()
+
+
+def load(path: Path, stage: Stage) -> tuple[Header, dict[str, Tensor]]:
+    """Read a checkpoint of the given stage onto the CPU; float16 comes back as float32.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no checkpoint, not whole, of another stage, or of a newer format.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such {stage} checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = (file.metadata() or {}).get("dmssn")
+            # A resume file is ours alone and keeps its types; weights may be stored in half.
+            tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path}: not a whole safetensors file ({error}); copy or train it again"
+        ) from None
+    return _header(path, described, stage), tensors
+
+
+def _loaded(tensor: Tensor, stage: Stage) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 and stage != "resume" else tensor
+
+
+def _header(path: Path, described: str | None, stage: Stage) -> Header:
+    if described is None:
+        raise ValueError(
+            f"{path}: a safetensors file without a dmssn header; "
+            "published weights come in through `dmssn import-weights`"
+        )
+    table = json.loads(described)
+    if table.pop("format", 0) > FORMAT:
+        raise ValueError(f"{path}: written by a newer dmssn; upgrade to read it")
+    if table["stage"] != stage:
+        raise ValueError(f"{path}: a {table['stage']} checkpoint, a {stage} one is needed")
+    return Header(**table)
+
+
+def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network; every tensor must be there and fit.
+
+    Raises:
+        ValueError: The file's tensors are not this network's.
+    """
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ValueError(f"{path}: not weights of this network: {reason}") from None

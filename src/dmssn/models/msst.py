@@ -1,0 +1,271 @@
+"""The Mixed Spectral-Spatial Transformer (MSST): from a map of codes to saliency logits.
+
+Qin et al., "DMSSN: Distilled Mixed Spectral-Spatial Network for Hyperspectral Salient Object
+Detection", IEEE TGRS 62, 2024, arXiv 2404.00694. Four stages of attention blocks over ever
+coarser maps; the head sums their outputs at full size.
+
+Letters: N images, C channels, H rows, W columns, G heads of both groups, D channels of a head,
+L query positions (H * W), S key positions (those of the reduced map, h * w).
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAST_SIDE = 32  # below it the first stage's map is smaller than one key of the reduced map
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSSTConfig:
+    """Sizes and rates of the transformer, one number a stage; the defaults are the published."""
+
+    inputs: int = 32
+    """Channels of the code."""
+    depths: tuple[int, ...] = (2, 2, 2, 2)
+    """Blocks."""
+    channels: tuple[int, ...] = (32, 64, 96, 128)
+    """Width; a multiple of 32, and of 4 times the stage's heads or less."""
+    heads: tuple[int, ...] = (1, 2, 4, 8)
+    """Heads in each of the two groups."""
+    reductions: tuple[int, ...] = (8, 4, 2, 1)
+    """Side of the square of positions that becomes one key."""
+    mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
+    """Hidden width of the MLP over the stage's."""
+    dropout: float = 0.3
+    """On what attention and MLP put out, and on the MLP's hidden channels."""
+    attention_dropout: float = 0.3
+    """On the attention weights."""
+    drop_path: float = 0.3
+    """Stochastic depth: the chance that the last block's branches are skipped; rises from 0."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit each other."""
+        sizes = (self.channels, self.heads, self.reductions, self.mlp_ratios)
+        if any(len(size) != len(self.depths) for size in sizes):
+            raise ValueError("depths, channels, heads, reductions and mlp_ratios differ in length")
+        for channels, heads in zip(self.channels, self.heads, strict=True):
+            if channels % 32 or channels % heads:
+                raise ValueError(
+                    f"channels must be multiples of 32 and of the heads, got {channels} for {heads}"
+                )
+
+
+class Attention(nn.Module):
+    """Two groups of heads with the same queries' input and different keys and values.
+
+    The spatial group's keys and values see 3x3 neighbourhoods of the reduced map (depthwise, then
+    1x1 convolutions), the spectral group's one position each (1x1 convolutions).
+    """
+
+    def __init__(
+        self, channels: int, heads: int, reduction: int, dropout: float, attention_dropout: float
+    ) -> None:
+        """``heads`` is that of one group; each group attends with all the channels."""
+        super().__init__()
+        self.heads = heads
+        self.attention_dropout = attention_dropout
+        self.query = nn.Conv2d(channels, 2 * channels, kernel_size=1)
+        # At a height or width that the reduction does not divide, the last rows or columns
+        # become no keys, as in the published network.
+        self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
+        self.spatial_key = _depthwise_separable(channels)
+        self.spatial_value = _depthwise_separable(channels)
+        self.spectral_key = nn.Conv2d(channels, channels, kernel_size=1)
+        self.spectral_value = nn.Conv2d(channels, channels, kernel_size=1)
+        self.project = nn.Conv2d(2 * channels, channels, kernel_size=1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        images, _, height, width = x.shape
+        reduced = self.reduce(x)
+        key = torch.cat([self.spatial_key(reduced), self.spectral_key(reduced)], dim=1)
+        value = torch.cat([self.spatial_value(reduced), self.spectral_value(reduced)], dim=1)
+        mixed = F.scaled_dot_product_attention(
+            self._split(self.query(x)),
+            self._split(key),
+            self._split(value),
+            dropout_p=self.attention_dropout if self.training else 0.0,
+        )
+        mixed = mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
+        projected: Tensor = self.dropout(self.project(mixed))
+        return projected
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(N, 2C, H, W) to (N, 2G, L, D): the spatial group's heads, then the spectral one's."""
+        images, _, height, width = x.shape
+        # Through (N, H, W, 2C), which costs no copy: the maps here are channels-last.
+        by_position = x.permute(0, 2, 3, 1).reshape(images, height * width, 2 * self.heads, -1)
+        return by_position.transpose(1, 2)
+
+
+def _depthwise_separable(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels),
+        nn.Conv2d(channels, channels, kernel_size=1),
+    )
+
+
+class MLP(nn.Module):
+    """1x1 up, depthwise 3x3, GELU, 1x1 down."""
+
+    def __init__(self, channels: int, hidden: int, dropout: float) -> None:
+        """``hidden`` is the width in between."""
+        super().__init__()
+        self.widen = nn.Conv2d(channels, hidden, kernel_size=1)
+        self.depthwise = nn.Conv2d(hidden, hidden, kernel_size=3, padding=1, groups=hidden)
+        self.narrow = nn.Conv2d(hidden, channels, kernel_size=1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        hidden = self.dropout(F.gelu(self.depthwise(self.widen(x))))
+        narrowed: Tensor = self.dropout(self.narrow(hidden))
+        return narrowed
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al. 2016): in training, leaves a branch out for whole images."""
+
+    def __init__(self, rate: float) -> None:
+        """``rate`` is the chance of being left out; kept branches are scaled up to make up."""
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = torch.empty(len(x), 1, 1, 1, dtype=x.dtype, device=x.device)
+        return x * keep.bernoulli_(1 - self.rate).div_(1 - self.rate)
+
+
+class Block(nn.Module):
+    """Attention and MLP, each normalized before and added to what came in."""
+
+    def __init__(self, attention: Attention, mlp: MLP, channels: int, drop_path: float) -> None:
+        """``drop_path`` is the chance of leaving out a branch in training."""
+        super().__init__()
+        self.attention_norm = nn.GroupNorm(4, channels)
+        self.attention = attention
+        self.mlp_norm = nn.GroupNorm(4, channels)
+        self.mlp = mlp
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        x = x + self.drop_path(self.attention(self.attention_norm(x)))
+        x = x + self.drop_path(self.mlp(self.mlp_norm(x)))
+        return x
+
+
+class Stage(nn.Module):
+    """One scale: a strided convolution, then blocks."""
+
+    def __init__(
+        self, config: MSSTConfig, stage: int, inputs: int, drop_paths: tuple[float, ...]
+    ) -> None:
+        """``stage`` counts from 0; the first one divides height and width by 4, others by 2."""
+        super().__init__()
+        channels, heads = config.channels[stage], config.heads[stage]
+        kernel, stride = (7, 4) if stage == 0 else (3, 2)
+        self.embed = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2)
+        self.embed_norm = nn.GroupNorm(channels // 32, channels)
+        self.blocks = nn.Sequential(
+            *(
+                Block(
+                    Attention(
+                        channels,
+                        heads,
+                        config.reductions[stage],
+                        config.dropout,
+                        config.attention_dropout,
+                    ),
+                    MLP(channels, config.mlp_ratios[stage] * channels, config.dropout),
+                    channels,
+                    drop_path,
+                )
+                for drop_path in drop_paths
+            )
+        )
+        self.norm = nn.GroupNorm(2**stage, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, C, h, w), the smaller map."""
+        smaller: Tensor = self.norm(self.blocks(self.embed_norm(self.embed(x))))
+        return smaller
+
+
+class Head(nn.Module):
+    """Sums the stages, each brought to 32 channels, at full size and weighs the channels."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        """``channels`` are those of the stages."""
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, 32, kernel_size=1), nn.GroupNorm(1, 32), nn.GELU())
+            for width in channels
+        )
+        self.classify = nn.Conv2d(32, 1, kernel_size=1)
+
+    def forward(self, stages: list[Tensor], height: int, width: int) -> Tensor:
+        """Maps of the stages to logits (N, 1, height, width)."""
+        # Weighing channels and interpolating positions are linear and commute, so the 32 channels
+        # become one on the small maps: the same sum for a 32nd of the interpolation.
+        logits = self.classify.bias.view(1, 1, 1, 1)
+        for branch, x in zip(self.branches, stages, strict=True):
+            weighed = F.conv2d(branch(x), self.classify.weight)
+            logits = logits + F.interpolate(weighed, size=(height, width), mode="bilinear")
+        return logits
+
+
+class MSST(nn.Module):
+    """The transformer and its head.
+
+    Weights of convolutions start from a normal distribution of variance 1 / fan-in, cut at two
+    standard deviations (LeCun's rule: outputs vary as inputs do), biases at 0; group norms start
+    as identities.
+    """
+
+    def __init__(self, config: MSSTConfig | None = None) -> None:
+        """The published sizes unless ``config`` says otherwise."""
+        super().__init__()
+        config = config or MSSTConfig()
+        rates = torch.linspace(0, config.drop_path, sum(config.depths)).split(list(config.depths))
+        inputs = (config.inputs, *config.channels)
+        self.stages = nn.ModuleList(
+            Stage(config, stage, inputs[stage], tuple(rates[stage].tolist()))
+            for stage in range(len(config.depths))
+        )
+        self.head = Head(config.channels)
+        self.apply(_initialize)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Code maps (N, C, H, W) to logits (N, 1, H, W).
+
+        Raises:
+            ValueError: The map is smaller than 32 x 32.
+        """
+        height, width = code.shape[-2:]
+        if min(height, width) < LEAST_SIDE:
+            raise ValueError(
+                f"the MSST needs at least {LEAST_SIDE} x {LEAST_SIDE} pixels, got {height} x {width}"
+            )
+        # Convolutions over few channels, and attention without copies, want channels last.
+        x = code.contiguous(memory_format=torch.channels_last)
+        outputs = []
+        for stage in self.stages:
+            x = stage(x)
+            outputs.append(x)
+        logits: Tensor = self.head(outputs, height, width)
+        return logits
+
+
+def _initialize(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        deviation = module.weight[0].numel() ** -0.5
+        nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,177 @@
+"""From a cube to what the networks see: one scene, the same way for training and prediction.
+
+resize -> standardize bands -> mixture -> regions -> region spectra -> scale to [0, 1].
+
+Letters: H rows, W columns, B bands, R regions.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmssn import mixture
+from dmssn.config import MixtureConfig, PrepareConfig
+from dmssn.cube import Cube
+from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
+from dmssn.resample import (
+    OVERLAP,
+    axis_weights,
+    covered,
+    resample_bands,
+    resize,
+    wavelength_weights,
+)
+
+TAIL = 0.001
+"""Share of values at either end taken for outliers (hot and dead pixels) in robust statistics."""
+SAMPLE = 16384
+"""Pixels the robust limits of a cube are read off; a band has 16 of them past ``TAIL``."""
+
+
+class Statistics(NamedTuple):
+    """Mean and standard deviation of each band, float64 of shape (B,)."""
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+
+def prepare(
+    cube: Cube,
+    config: PrepareConfig | None = None,
+    statistics: Statistics | None = None,
+) -> RegionCube:
+    """Homogenize a cube.
+
+    The same cube and settings give the same regions. Invalid pixels lend nothing to their
+    neighbours and come out as ``OUTSIDE``; constant bands come out constant.
+
+    Args:
+        cube: Any number of bands.
+        config: Size, mixture and statistics.
+        statistics: The training scenes' statistics, needed when ``config.statistics`` is
+            "data set"; without them the cube's own are used.
+
+    Returns:
+        Region spectra scaled to [0, 1] over the whole cube, and their map at the network's size.
+
+    Raises:
+        ValueError: No pixel is valid, or the statistics are missing or of other bands.
+    """
+    config = config or PrepareConfig()
+    picture = resize(cube.data, config.size, config.size)
+    valid = np.isfinite(picture.sum(axis=2, dtype=np.float64))
+    if not valid.any():
+        raise ValueError(f"{cube.name}: no pixel has a finite value in every band")
+    pixels = picture.reshape(-1, cube.bands) if valid.all() else picture[valid]
+    if config.statistics == "self":
+        pixels, statistics = _robust(pixels)
+    elif statistics is None:
+        raise ValueError(f"{cube.name}: statistics of the data set are needed and were not given")
+    elif statistics.mean.shape != (cube.bands,):
+        raise ValueError(
+            f"{cube.name}: {cube.bands} bands, but statistics of {statistics.mean.size}"
+        )
+    pixels = _standardize(pixels, statistics)
+    region_map = _regions(pixels, valid, config.mixture)
+    if not valid.all():
+        whole = np.zeros((*valid.shape, cube.bands), dtype=np.float32)
+        whole[valid] = pixels
+        pixels = whole
+    spectra = region_means(pixels, region_map)
+    scaled = _scale(spectra, region_map[valid])
+    return RegionCube(region_map, scaled, cube.name, (cube.height, cube.width))
+
+
+def _regions(
+    pixels: NDArray[np.float32], valid: NDArray[np.bool_], config: MixtureConfig
+) -> NDArray[np.int32]:
+    component_map = np.full(valid.shape, OUTSIDE, dtype=np.int32)
+    component_map[valid] = mixture.components(pixels, config)
+    return connected_regions(component_map)
+
+
+def _robust(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], Statistics]:
+    """Clip each band far outside its usual range, and take its statistics from what is left.
+
+    One hot pixel of 100 standard deviations would otherwise set the scale of the whole cube. The
+    limits lie a full usual range away from it, so that small bright targets keep their contrast.
+    """
+    sample = pixels[:: max(1, len(pixels) // SAMPLE)]
+    low, high = np.quantile(sample, [TAIL, 1 - TAIL], axis=0).astype(np.float32)
+    reach = high - low
+    # A band that is flat but for a few pixels has no usual range to clip to.
+    flat = reach <= 0
+    low, high = low - reach, high + reach
+    low[flat], high[flat] = -np.inf, np.inf
+    clipped = np.clip(pixels, low, high)
+    mean = clipped.mean(axis=0, dtype=np.float64)
+    return clipped, Statistics(mean, clipped.std(axis=0, dtype=np.float64, mean=mean[None]))
+
+
+def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
+    # Rounding leaves a constant band a spread near 1e-7 of its level: not a signal.
+    floor = 1e-6 * np.abs(statistics.mean)
+    std = np.where(statistics.std > floor, statistics.std, np.inf)
+    centred = pixels - statistics.mean.astype(np.float32)
+    centred *= (1 / std).astype(np.float32)
+    return centred
+
+
+def _scale(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Scale a table to [0, 1] by the usual range of the pixels' values; the rest is cut off.
+
+    The range leaves out the ``TAIL`` of values at either end, so that one bad pixel does not
+    squeeze the rest together (the published min-max does). A table without range is 0.
+
+    Args:
+        spectra: Shape (R, B).
+        ids: Region of each valid pixel, shape (P,).
+    """
+    sample = spectra[ids[:: max(1, len(ids) // SAMPLE)]]
+    low, high = (float(limit) for limit in np.quantile(sample, [TAIL, 1 - TAIL]))
+    if high <= low:
+        low, high = float(spectra.min()), float(spectra.max())
+    if high <= low:
+        return np.zeros_like(spectra)
+    scaled: NDArray[np.float32] = (spectra - np.float32(low)) * np.float32(1 / (high - low))
+    return np.clip(scaled, 0, 1, out=scaled)
+
+
+def match_bands(
+    cube: Cube, bands: int, wavelengths_nm: NDArray[np.float64] | None
+) -> tuple[Cube, str]:
+    """Bring a cube to the bands a detector was trained on.
+
+    By wavelength where both sides know theirs and the cube covers at least ``OVERLAP`` of the
+    wanted range; else along the band order: averaged when there are too many bands,
+    interpolated when there are too few.
+
+    Args:
+        cube: Any number of bands.
+        bands: Bands wanted.
+        wavelengths_nm: Wavelengths wanted, shape (bands,); None when the detector knows none.
+
+    Returns:
+        The cube with ``bands`` bands, and a sentence that says what was done.
+
+    Raises:
+        ValueError: The cube has fewer than 3 bands.
+    """
+    if cube.bands < 3 <= bands:
+        raise ValueError(f"{cube.name}: {cube.bands} bands; a spectrum needs at least 3")
+    have = cube.wavelengths_nm
+    if have is not None and wavelengths_nm is not None:
+        if have.shape == wavelengths_nm.shape and np.allclose(have, wavelengths_nm, atol=0.5):
+            return cube, f"{bands} bands as the detector's"
+        share = covered(have, wavelengths_nm)
+        if share >= OVERLAP:
+            data = resample_bands(cube.data, wavelength_weights(have, wavelengths_nm))
+            said = f"{cube.bands} bands resampled by wavelength to {bands} ({share:.0%} covered)"
+            return replace(cube, data=data, wavelengths_nm=wavelengths_nm), said
+    if cube.bands == bands:
+        return cube, f"{bands} bands as the detector's, in their order"
+    data = resample_bands(cube.data, axis_weights(cube.bands, bands))
+    said = f"{cube.bands} bands resampled along their order to {bands}"
+    return replace(cube, data=data, wavelengths_nm=None), said

@@ -1,0 +1,111 @@
+"""A homogenized cube: a map of regions and a table of their spectra.
+
+After spectral homogenization the pixels of a region share one spectrum, so the cube *is*
+``spectra[region_map]``; everything that looks at one pixel at a time works on the table.
+
+Letters: H rows, W columns, B bands, R regions.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from skimage.measure import label
+
+OUTSIDE = -1
+"""Region id of pixels that hold no spectrum: invalid ones, and those augmentation brings in."""
+
+BANDS_AT_ONCE = 32
+"""Bands summed together; bounds the float64 copy to 256 bytes a pixel."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionCube:
+    """A homogenized cube.
+
+    Attributes:
+        region_map: Region of each pixel, int32 of shape (H, W): 0..R-1 without gaps, or
+            ``OUTSIDE``.
+        spectra: Spectrum of each region, float32 of shape (R, B), as the networks see it.
+        name: Name of the scene.
+        source_shape: Rows and columns of the cube before it was resized.
+    """
+
+    region_map: NDArray[np.int32]
+    spectra: NDArray[np.float32]
+    name: str
+    source_shape: tuple[int, int]
+
+    @cached_property
+    def areas(self) -> NDArray[np.int64]:
+        """Pixels of each region, shape (R,)."""
+        return areas(self.region_map, len(self.spectra))
+
+    def dense(self) -> NDArray[np.float32]:
+        """The cube itself, shape (H, W, B); pixels outside are zero."""
+        cube = self.spectra[self.region_map]
+        cube[self.region_map == OUTSIDE] = 0
+        return cube
+
+
+def areas(region_map: NDArray[np.integer], regions: int) -> NDArray[np.int64]:
+    """Pixels of each region, shape (R,), for a map of any shape."""
+    # Shifted by one, so that outside (-1) is counted in a place of its own.
+    return np.bincount(region_map.ravel() + 1, minlength=regions + 1)[1:]
+
+
+def connected_regions(component_map: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Split each mixture component into its connected pieces, 8 neighbours.
+
+    Args:
+        component_map: Component of each pixel, shape (H, W); negative is outside.
+
+    Returns:
+        Region ids of shape (H, W): 0..R-1 without gaps, ``OUTSIDE`` where the component is.
+
+    Example:
+        >>> connected_regions(np.array([[0, 0, 1], [2, 2, 0], [-1, 2, 2]])).tolist()
+        [[0, 0, 1], [2, 2, 0], [-1, 2, 2]]
+    """
+    # Component 0 is a component like any other, yet label() would take it for background.
+    components = np.where(component_map < 0, OUTSIDE, component_map)
+    regions: NDArray[np.int32] = label(components, background=OUTSIDE, connectivity=2)
+    return (regions - 1).astype(np.int32)
+
+
+def region_means(
+    pixels: NDArray[np.float32], region_map: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """Mean spectrum of each region, summed in float64.
+
+    Args:
+        pixels: Cube of shape (H, W, B).
+        region_map: Region ids of shape (H, W), 0..R-1, each used at least once, or ``OUTSIDE``.
+
+    Returns:
+        Spectra of shape (R, B).
+
+    Raises:
+        ValueError: A region id is not used by any pixel.
+
+    Example:
+        >>> pixels = np.array([[[1.0], [3.0], [8.0]]], dtype=np.float32)
+        >>> region_means(pixels, np.array([[0, 0, 1]])).tolist()
+        [[2.0], [8.0]]
+    """
+    ids = region_map.ravel()
+    inside = np.flatnonzero(ids != OUTSIDE)
+    regions = int(ids.max(initial=-1)) + 1
+    counts = areas(ids, regions)
+    if regions and counts.min() == 0:
+        raise ValueError(f"region ids must have no gaps; {int(counts.argmin())} is unused")
+    ones = np.ones(inside.size)
+    members = csr_array((ones, (ids[inside], inside)), shape=(regions, ids.size))
+    flat = pixels.reshape(ids.size, -1)
+    sums = np.empty((regions, flat.shape[1]), dtype=np.float32)
+    for first in range(0, flat.shape[1], BANDS_AT_ONCE):
+        bands = slice(first, first + BANDS_AT_ONCE)
+        sums[:, bands] = (members @ flat[:, bands].astype(np.float64)) / counts[:, None]
+    return sums

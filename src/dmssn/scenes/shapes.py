@@ -1,0 +1,240 @@
+"""Shapes of objects as signed distances: negative inside, in units of the object's own size.
+
+A shape is a list of parts; each part has its own distance field and may be of another material.
+Letters: x to the right and y down, both float32 fields of one shape.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+Distance = Callable[[Plane, Plane], Plane]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of a shape.
+
+    Attributes:
+        distance: Maps fields x and y to the signed distance from the part's outline.
+        material: Which of the object's materials it is made of, from 0.
+    """
+
+    distance: Distance
+    material: int = 0
+
+
+def ellipse(cx: float, cy: float, a: float, b: float, angle: float = 0.0) -> Distance:
+    """An ellipse with half axes ``a`` and ``b``; its distance is exact at the outline only."""
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        u, v = _turned(x - cx, y - cy, angle)
+        near = np.hypot(u / a, v / b)
+        slope = np.hypot(u / a**2, v / b**2)
+        return np.asarray(near * (near - 1) / (slope + 1e-6) - 1e-6)
+
+    return distance
+
+
+def capsule(x0: float, y0: float, x1: float, y1: float, radius: float) -> Distance:
+    """A thick line with round ends."""
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        length = (x1 - x0) ** 2 + (y1 - y0) ** 2 + 1e-9
+        along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length, 0, 1)
+        return np.asarray(
+            np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0)) - radius
+        )
+
+    return distance
+
+
+def box(cx: float, cy: float, a: float, b: float, angle: float = 0.0, corner: float = 0) -> Distance:
+    """A rectangle with half sides ``a`` and ``b``, its corners rounded by ``corner``."""
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        u, v = _turned(x - cx, y - cy, angle)
+        p, q = np.abs(u) - a + corner, np.abs(v) - b + corner
+        outside = np.hypot(np.maximum(p, 0), np.maximum(q, 0))
+        return np.asarray(outside + np.minimum(np.maximum(p, q), 0) - corner)
+
+    return distance
+
+
+def ring(cx: float, cy: float, radius: float, thickness: float) -> Distance:
+    """A ring of half ``thickness`` around a circle."""
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        return np.asarray(np.abs(np.hypot(x - cx, y - cy) - radius) - thickness)
+
+    return distance
+
+
+def blob(rng: Generator, wobble: float, sharp: int = 6) -> Distance:
+    """A closed outline whose radius wanders by about ``wobble`` over up to ``sharp`` waves."""
+    orders = np.arange(2, 2 + sharp)
+    sizes = rng.normal(0, wobble, orders.size) / orders**0.8
+    phases = rng.uniform(0, 2 * np.pi, orders.size)
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        angle = np.arctan2(y, x)
+        radius = np.ones_like(x)
+        for order, size, phase in zip(orders, sizes, phases, strict=True):
+            radius += np.float32(size) * np.cos(order * angle + phase)
+        return np.asarray(np.hypot(x, y) - np.clip(radius, 0.25, 2))
+
+    return distance
+
+
+def polygon(rng: Generator, sides: int) -> Distance:
+    """A convex polygon of at most ``sides`` sides."""
+    turns = (np.arange(sides) + rng.uniform(-0.3, 0.3, sides)) * 2 * np.pi / sides
+    reach = rng.uniform(0.7, 1.0, sides)
+
+    def distance(x: Plane, y: Plane) -> Plane:
+        out = np.full_like(x, -np.inf)
+        for turn, far in zip(turns, reach, strict=True):
+            out = np.maximum(out, x * np.cos(turn) + y * np.sin(turn) - far)
+        return np.asarray(out)
+
+    return distance
+
+
+def ball(rng: Generator) -> list[Part]:
+    """A ball, or an egg."""
+    return [Part(ellipse(0, 0, 1, rng.choice([1.0, rng.uniform(0.6, 1)])))]
+
+
+def fruit(rng: Generator) -> list[Part]:
+    """A round thing, with a tip, a stalk or leaves at times."""
+    parts = [Part(blob(rng, rng.uniform(0.02, 0.12), 3))]
+    if rng.random() < 0.3:
+        parts.append(Part(ellipse(0, 0.95, 0.25, 0.3)))
+    if rng.random() < 0.3:
+        parts.append(Part(capsule(0, -0.9, rng.uniform(-0.3, 0.3), -1.4, 0.06), 1))
+    if rng.random() < 0.35:
+        for turn in np.linspace(-1.2, 1.2, rng.integers(2, 6)) + rng.normal(0, 0.1):
+            x, y = 0.45 * np.sin(turn), -0.8 - 0.4 * np.cos(turn)
+            parts.append(Part(ellipse(x, y, 0.14, 0.42, turn), 1))
+    return parts
+
+
+def toy(rng: Generator) -> list[Part]:
+    """A body, a head, limbs, ears and a tail."""
+    parts = [Part(ellipse(0, 0.2, rng.uniform(0.55, 0.9), rng.uniform(0.5, 0.8)))]
+    for side in (-1, 1):
+        x, y = side * rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.9)
+        limb = ellipse(x, y, rng.uniform(0.2, 0.35), rng.uniform(0.25, 0.55), side * rng.random())
+        parts.append(Part(limb, int(rng.integers(2))))
+        if rng.random() < 0.6:
+            arm = capsule(side * 0.4, 0, side * rng.uniform(0.8, 1.2), rng.uniform(-0.4, 0.5), 0.17)
+            parts.append(Part(arm))
+    head_x, size = rng.uniform(-0.4, 0.4), rng.uniform(0.35, 0.55)
+    parts.append(Part(ellipse(head_x, -0.55, size, size * rng.uniform(0.8, 1.1))))
+    if rng.random() < 0.7:
+        for side in (-1, 1):
+            ear = ellipse(head_x + side * size * 0.9, -0.6 - rng.uniform(0, 0.4), 0.15, 0.32, side)
+            parts.append(Part(ear, int(rng.integers(2))))
+    if rng.random() < 0.6:
+        parts.append(Part(ellipse(head_x + 0.1, -0.45, 0.18, 0.14), 1))
+    return parts
+
+
+def carton(rng: Generator) -> list[Part]:
+    """A box, book or tile, with a label at times."""
+    a, b = 1.0, rng.uniform(0.35, 1.0)
+    parts = [Part(box(0, 0, a, b, 0, rng.choice([0.0, 0.1])))]
+    if rng.random() < 0.5:
+        parts.append(Part(box(0, rng.uniform(-0.3, 0.3) * b, a * 0.7, b * rng.uniform(0.2, 0.5)), 1))
+    return parts
+
+
+def bottle(rng: Generator) -> list[Part]:
+    """A bottle, jar or vase with its cap and perhaps a label."""
+    wide, neck = rng.uniform(0.3, 0.6), rng.uniform(0.12, 0.25)
+    parts = [Part(box(0, 0.3, wide, 0.8, 0, 0.2)), Part(box(0, -0.65, neck, 0.35, 0, 0.05))]
+    parts.append(Part(box(0, -1.0, neck * 1.2, 0.12, 0, 0.03), 1))
+    if rng.random() < 0.5:
+        parts.append(Part(box(0, 0.35, wide, 0.3), 1))
+    return parts
+
+
+def cup(rng: Generator) -> list[Part]:
+    """A cup with a handle."""
+    tall = rng.uniform(0.5, 0.9)
+    handle = Part(ring(0.75, 0, tall * 0.5, 0.1))
+    return [handle, Part(box(0, 0, 0.65, tall, 0, 0.12))]
+
+
+def leaf(rng: Generator) -> list[Part]:
+    """A leaf, fish or boat: where two circles overlap."""
+    shift = rng.uniform(0.5, 0.9)
+    one, two = ellipse(0, shift, 1.2, 1.2), ellipse(0, -shift, 1.2, 1.2)
+    parts = [Part(lambda x, y: np.maximum(one(x, y), two(x, y)))]
+    if rng.random() < 0.4:
+        parts.append(Part(capsule(-0.9, 0, 0.9, 0, 0.05), 1))
+    return parts
+
+
+def lump(rng: Generator) -> list[Part]:
+    """An irregular thing: stone, lump, puddle."""
+    return [Part(blob(rng, rng.uniform(0.08, 0.3), int(rng.integers(3, 9))))]
+
+
+def facet(rng: Generator) -> list[Part]:
+    """A thing with straight edges."""
+    return [Part(polygon(rng, int(rng.integers(3, 8))))]
+
+
+def branched(rng: Generator) -> list[Part]:
+    """A thin, jointed thing: tool, twig, cable, insect."""
+    parts, x, y, turn = [], -0.9, 0.0, rng.uniform(-0.5, 0.5)
+    thick = rng.uniform(0.06, 0.18)
+    for _ in range(rng.integers(2, 6)):
+        step = rng.uniform(0.4, 0.8)
+        x1, y1 = x + step * np.cos(turn), y + step * np.sin(turn)
+        parts.append(Part(capsule(x, y, x1, y1, thick), int(rng.random() < 0.2)))
+        x, y, turn = x1, y1, turn + rng.normal(0, 0.7)
+    if rng.random() < 0.5:
+        parts.append(Part(ellipse(x, y, 0.3, 0.3)))
+    return parts
+
+
+def airplane(rng: Generator) -> list[Part]:
+    """An airplane from above; a plain cross when it is small."""
+    wing, sweep = rng.uniform(0.7, 1.1), rng.uniform(0, 0.4)
+    parts = [Part(capsule(0, -1, 0, 1, 0.12))]
+    for side in (-1, 1):
+        parts.append(Part(capsule(0, -0.1, side * wing, -0.1 + sweep, 0.11)))
+        parts.append(Part(capsule(0, 0.85, side * wing * 0.4, 0.85 + sweep * 0.4, 0.07)))
+    return parts
+
+
+def vehicle(rng: Generator) -> list[Part]:
+    """A car, truck or boat from above."""
+    b = rng.uniform(0.35, 0.55)
+    parts = [Part(box(0, 0, 1, b, 0, 0.15))]
+    if rng.random() < 0.6:
+        parts.append(Part(box(rng.uniform(-0.4, 0.5), 0, 0.2, b * 0.8), 1))
+    return parts
+
+
+def heap(rng: Generator) -> list[Part]:
+    """Several balls that touch: berries, stones, bubbles."""
+    parts = []
+    for turn in range(int(rng.integers(3, 8))):
+        far = 0.75 * np.sqrt(turn / 7)
+        x, y = far * np.cos(2.4 * turn), far * np.sin(2.4 * turn)
+        parts.append(Part(ellipse(x, y, 0.4, 0.4 * rng.uniform(0.8, 1))))
+    return parts
+
+
+def _turned(x: Plane, y: Plane, angle: float) -> tuple[Plane, Plane]:
+    if angle == 0:
+        return x, y
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return x * cos + y * sin, y * cos - x * sin

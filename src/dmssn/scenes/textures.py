@@ -1,0 +1,131 @@
+"""Textures: fields over the picture that say how a material varies from place to place.
+
+Every field is float32 of shape (H, W), with mean about 0 and standard deviation about 1.
+"""
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.fft import irfft2
+from scipy.spatial import cKDTree
+
+Plane = NDArray[np.float32]
+Shape = tuple[int, int]
+
+
+def fractal(
+    rng: Generator,
+    shape: Shape,
+    grain: float,
+    roughness: float = 2.0,
+    stretch: float = 1.0,
+    angle: float = 0.0,
+) -> Plane:
+    """Noise without a scale of its own below ``grain``.
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        grain: Size in pixels above which the field has no structure.
+        roughness: The amplitude falls as frequency to the power of minus this.
+        stretch: How much longer its structures are along ``angle`` than across it.
+        angle: Direction of the stretch in radians.
+    """
+    height, width = shape
+    v, u = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    along = (u * np.cos(angle) + v * np.sin(angle)) * stretch
+    across = v * np.cos(angle) - u * np.sin(angle)
+    fall = (along**2 + across**2 + 1 / grain**2) ** (-roughness / 2)
+    noise = rng.standard_normal((2, *fall.shape), dtype=np.float32)
+    waves = (noise[0] + 1j * noise[1]) * fall.astype(np.float32)
+    waves[0, 0] = 0
+    field = irfft2(waves, s=shape)
+    return np.asarray(field / (field.std() + 1e-12), dtype=np.float32)
+
+
+def weave(rng: Generator, shape: Shape, period: float) -> Plane:
+    """Cloth: threads in two directions, a little uneven."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    angle = rng.uniform(0, np.pi)
+    bend = fractal(rng, shape, max(shape) / 3) * period * 0.2
+    along = 2 * np.pi * (x * np.cos(angle) + y * np.sin(angle) + bend) / period
+    across = 2 * np.pi * (y * np.cos(angle) - x * np.sin(angle) + bend) / period
+    return np.asarray(np.sin(along) * np.sin(across) * 2, dtype=np.float32)
+
+
+def stripes(rng: Generator, shape: Shape, period: float) -> Plane:
+    """Straight or slightly bent bands."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    angle = rng.uniform(0, np.pi)
+    bend = fractal(rng, shape, max(shape) / 2) * period * rng.uniform(0, 0.4)
+    phase = (x * np.cos(angle) + y * np.sin(angle) + bend) / period
+    return np.asarray(np.sin(2 * np.pi * phase + rng.uniform(0, 6)) * 1.4, dtype=np.float32)
+
+
+def cells(rng: Generator, shape: Shape, number: int, bend: float) -> NDArray[np.intp]:
+    """Cell of each pixel, (H, W) in [0, number): the nearest of random points, edges bent.
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        number: How many cells.
+        bend: How far, in pixels, noise moves the edges.
+    """
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    if bend > 0:
+        y += bend * fractal(rng, shape, max(shape) / 6)
+        x += bend * fractal(rng, shape, max(shape) / 6)
+    points = rng.uniform(0, 1, (number, 2)) * shape
+    nearest = cKDTree(points).query(np.stack([y.ravel(), x.ravel()], axis=1))[1]
+    return np.asarray(nearest, dtype=np.intp).reshape(shape)
+
+
+def fields(rng: Generator, shape: Shape, number: int) -> NDArray[np.intp]:
+    """Cell of each pixel: a tilted rectangle split again and again, as farmland and blocks are."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    angle = rng.uniform(-0.6, 0.6)
+    turned = np.stack([x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)])
+    label = np.zeros(shape, dtype=np.intp)
+    for new in range(1, number):
+        largest = np.bincount(label.ravel()).argmax()
+        inside = label == largest
+        spans = [np.ptp(axis[inside]) for axis in turned]
+        axis = turned[int(np.argmax(spans))]
+        low, high = axis[inside].min(), axis[inside].max()
+        label[inside & (axis > low + (high - low) * rng.uniform(0.3, 0.7))] = new
+    return label
+
+
+def surface(rng: Generator, shape: Shape) -> Plane:
+    """The texture of some surface: smooth, mottled, rough, woven, brushed or speckled."""
+    side = min(shape)
+    kind = rng.choice(["smooth", "mottled", "rough", "woven", "brushed", "speckled"])
+    if kind == "smooth":
+        return fractal(rng, shape, side, 3.0)
+    if kind == "mottled":
+        return fractal(rng, shape, side * rng.uniform(0.05, 0.3), 2.5)
+    if kind == "rough":
+        return fractal(rng, shape, side * rng.uniform(0.02, 0.1), 1.3)
+    if kind == "woven":
+        return weave(rng, shape, rng.uniform(2.5, 8))
+    if kind == "brushed":
+        return fractal(rng, shape, side / 10, 1.6, rng.uniform(4, 15), rng.uniform(0, np.pi))
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def abundances(rng: Generator, shape: Shape, count: int, vary: float) -> Plane:
+    """Shares of a material's ``count`` spectra times its brightness, shape (count, H, W).
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        count: Spectra of the material; the first has the largest share.
+        vary: Relative standard deviation of the brightness.
+    """
+    brightness = np.exp(vary * np.clip(surface(rng, shape), -3, 3))
+    out = np.empty((count, *shape), dtype=np.float32)
+    for index in range(1, count):
+        field = fractal(rng, shape, min(shape) * rng.uniform(0.1, 0.6))
+        out[index] = np.clip(0.25 + 0.2 * field, 0, 0.5) * rng.uniform(0.3, 1)
+    out[0] = 1 - out[1:].sum(axis=0)
+    return np.asarray(out * brightness, dtype=np.float32)
