@@ -88,7 +88,7 @@ def load(path: Path, stage: Stage) -> tuple[Header, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             described = (file.metadata() or {}).get("dmssn")
             # A resume file is ours alone and keeps its types; weights may be stored in half.
-            tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{path}: not a whole safetensors file ({error}); copy or train it again"

@@ -44,6 +44,9 @@ class PrepareConfig:
 
     size: int = 256
     """Side of the square the scene is squeezed to, in pixels (published: 512)."""
+    bands: int = 0
+    """Bands every cube is resampled to along its band order, for weights that take any camera;
+    0 keeps the cubes' own, which must then agree."""
     statistics: Literal["self", "data set"] = "self"
     """Whose mean and standard deviation standardize the bands: the cube's own, or those of the
     training scenes (one camera and light, as published)."""
@@ -52,6 +55,130 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         _at_least("prepare.size", self.size, 32)
+        if self.bands != 0:
+            _at_least("prepare.bands", self.bands, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where the scenes are; relative paths start at the working folder."""
+
+    scenes: Path
+    """Folder with ``cubes/``, ``masks/`` and ``splits/``."""
+    prepared: Path
+    """Folder ``dmssn prepare`` writes and training reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Random changes of training scenes; the defaults are the published ones."""
+
+    flips: bool = True
+    """Left-right and up-down, each with probability 0.5."""
+    rotation: float = 180.0
+    """Largest turn, in degrees, either way."""
+    shrink: float = 0.5
+    """Smallest scale of an axis; applied with probability 0.5, 1 is never."""
+    enlarge: float = 1.5
+    """Largest scale of an axis; applied with probability 0.5, 1 is never."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _from("augment.rotation", self.rotation, 0, 180)
+        _from("augment.shrink", self.shrink, 0.1, 1)
+        _from("augment.enlarge", self.enlarge, 1, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """How a stage is trained."""
+
+    epochs: int = 100
+    """Passes over the training scenes."""
+    batch: int = 6
+    """Scenes in one step."""
+    learning_rate: float = 1e-3
+    """Of AdamW, at its height."""
+    weight_decay: float = 1e-2
+    """Of AdamW, on weights but not on biases and norms."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """``cosine``: warm-up, then down to zero. ``step``: times ``step_factor`` every
+    ``step_epochs``."""
+    warmup: float = 0.05
+    """Share of all steps in which the cosine schedule rises."""
+    step_epochs: int = 10
+    step_factor: float = 0.6
+    clip: float = 1.0
+    """Largest norm of the gradient; 0 does not clip."""
+    ema: float = 0.0
+    """Decay a step of the averaged weights that are validated and saved; 0 averages nothing."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the networks' arithmetic; losses and weights stay float32."""
+    validate_every: int = 1
+    """Epochs between validations."""
+    workers: int = 0
+    """Processes that load scenes; 0 loads in the training process."""
+    seed: int = 0
+    """Of weights, order, augmentation and dropout."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        for name in ("epochs", "batch", "step_epochs", "validate_every"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("learning_rate", "weight_decay", "clip", "workers"):
+            _at_least(name, getattr(self, name), 0)
+        _from("warmup", self.warmup, 0, 1)
+        _from("ema", self.ema, 0, 0.99999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """Stage 1: the teacher autoencoder."""
+
+    spatial: bool = False
+    """Connect the depthwise 3x3 that the published code leaves dead; needs dense cubes, so it
+    trains many times slower."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorConfig:
+    """Stage 2: the student and the transformer, trained together. Weights are of loss terms."""
+
+    teacher: Path | None = None
+    """Run folder or checkpoint of the teacher; needed unless ``distill`` is 0."""
+    segment: float = 1.0
+    """Of binary cross-entropy, 1 - SSIM and 1 - IoU."""
+    reconstruct: float = 1.0
+    """Of SmoothL1 and the spectral angle of the student's reconstruction."""
+    distill: float = 1.0
+    """Of the three levels at which the student imitates the teacher."""
+    l1: float = 0.0
+    """Of the sum of |weight|. Published: 1e-4 without a gradient; with one it is about 7 at the
+    start and drowns the rest."""
+    dropout: float = 0.3
+    attention_dropout: float = 0.3
+    drop_path: float = 0.3
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        for name in ("segment", "reconstruct", "distill", "l1"):
+            _at_least(f"detector.{name}", getattr(self, name), 0)
+        for name in ("dropout", "attention_dropout", "drop_path"):
+            _from(f"detector.{name}", getattr(self, name), 0, 0.99)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All the settings from scenes to a trained detector."""
+
+    data: DataConfig
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
 
 
 def _at_least(name: str, value: float, least: float) -> None:
@@ -136,11 +263,13 @@ def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401
 
 
 def to_table(config: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A config dataclass as plain values, for JSON and TOML; unset (None) fields are left out."""
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in dataclasses.asdict(
-            config,
-            dict_factory=lambda items: {k: v for k, v in items if v is not None},
-        ).items()
-    }
+    """A config dataclass as plain values, for JSON; unset (None) fields are left out."""
+
+    def plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in items
+            if value is not None
+        }
+
+    return dataclasses.asdict(config, dict_factory=plain)

@@ -16,9 +16,9 @@ Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
 LEVELS = 256
-"""Thresholds 0/255, 1/255 ... 255/255 of the curves; a pixel is called salient at or above one."""
+"""Thresholds of the curves, 0/255 ... 255/255; a pixel is called salient at or above one."""
 BETA_SQUARED = 0.3
-"""Weight of recall against precision in the F-measure, beta squared itself (Achanta et al. 2009)."""
+"""The F-measure's beta squared itself, not a beta to be squared (Achanta et al. 2009)."""
 EPSILON = float(np.spacing(1.0))
 """What the measures' first (MATLAB) programs add to their denominators; kept to agree with them."""
 
@@ -47,7 +47,7 @@ def score(saliency: FloatMap, mask: Mask) -> dict[str, float]:
         "f1": f1,
         "roc_auc": roc_auc(saliency, mask),
         "correlation": correlation(saliency, mask),
-        "normalized_scanpath_saliency": normalized_scanpath_saliency(saliency, mask),
+        "nss": nss(saliency, mask),
     }
 
 
@@ -60,24 +60,22 @@ def mean_absolute_error(saliency: FloatMap, mask: Mask) -> float:
 def f_measure_curve(saliency: FloatMap, mask: Mask) -> NDArray[np.float64]:
     """F-measure, beta squared 0.3, at each threshold t / 255 (Achanta et al., CVPR 2009).
 
-    Take its maximum or its mean. 0 where no salient pixel is found.
-
     Returns:
-        F-measures in [0, 1], shape (256,), for t = 0 ... 255.
+        F-measures in [0, 1], shape (256,), for t = 0 ... 255; 0 where no salient pixel is found.
     """
     saliency, mask = _checked(saliency, mask)
     hits, called = _counts_by_threshold(saliency, mask)
-    return _f_measure(hits, called, np.count_nonzero(mask), BETA_SQUARED)
+    return _f_measure(hits, called, _area(mask))
 
 
 def adaptive_f_measure(saliency: FloatMap, mask: Mask) -> float:
     """F-measure, beta squared 0.3, at twice the map's mean (Achanta et al., CVPR 2009); in [0, 1].
 
-    A pixel is called salient at or above ``min(2 * mean, 1)``; so a map of zeros calls every one.
+    A pixel is called salient at or above ``min(2 * mean, 1)``: a map of zeros calls all of them.
     """
     saliency, mask = _checked(saliency, mask)
     hits, called = _adaptive_counts(saliency, mask)
-    return float(_f_measure(hits, called, np.count_nonzero(mask), BETA_SQUARED))
+    return float(_f_measure(hits, called, _area(mask)))
 
 
 def precision_recall_f1(saliency: FloatMap, mask: Mask) -> tuple[float, float, float]:
@@ -87,16 +85,13 @@ def precision_recall_f1(saliency: FloatMap, mask: Mask) -> tuple[float, float, f
     pixels that is called, F1 their harmonic mean (van Rijsbergen, Information Retrieval, 1979).
     """
     saliency, mask = _checked(saliency, mask)
-    salient, above = np.count_nonzero(mask), saliency > 0.5
-    hits, called = np.count_nonzero(above & mask), np.count_nonzero(above)
-    f1 = float(_f_measure(np.asarray(hits), np.asarray(called), salient, beta_squared=1))
-    return hits / max(called, 1), hits / max(salient, 1), f1
+    above = saliency > 0.5
+    hits, called, salient = _area(above & mask), _area(above), _area(mask)
+    return hits / max(called, 1), hits / max(salient, 1), 2 * hits / max(salient + called, 1)
 
 
 def e_measure_curve(saliency: FloatMap, mask: Mask) -> NDArray[np.float64]:
     """Enhanced-alignment measure at each threshold t / 255 (Fan et al., IJCAI 2018).
-
-    Take its maximum or its mean.
 
     Returns:
         E-measures, shape (256,), for t = 0 ... 255. The best is N / (N - 1) for N pixels, as in
@@ -104,7 +99,7 @@ def e_measure_curve(saliency: FloatMap, mask: Mask) -> NDArray[np.float64]:
     """
     saliency, mask = _checked(saliency, mask)
     hits, called = _counts_by_threshold(saliency, mask)
-    return _e_measure(hits, called, np.count_nonzero(mask), mask.size)
+    return _e_measure(hits, called, _area(mask), mask.size)
 
 
 def adaptive_e_measure(saliency: FloatMap, mask: Mask) -> float:
@@ -114,7 +109,7 @@ def adaptive_e_measure(saliency: FloatMap, mask: Mask) -> float:
     """
     saliency, mask = _checked(saliency, mask)
     hits, called = _adaptive_counts(saliency, mask)
-    return float(_e_measure(hits, called, np.count_nonzero(mask), mask.size))
+    return float(_e_measure(hits, called, _area(mask), mask.size))
 
 
 def weighted_f_measure(saliency: FloatMap, mask: Mask) -> float:
@@ -124,7 +119,7 @@ def weighted_f_measure(saliency: FloatMap, mask: Mask) -> float:
     cost up to twice as much the farther they lie from an object.
     """
     saliency, mask = _checked(saliency, mask)
-    salient = np.count_nonzero(mask)
+    salient = _area(mask)
     if salient == 0:
         return 0.0
     distance, (row, column) = distance_transform_edt(~mask, return_indices=True)
@@ -148,11 +143,9 @@ def s_measure(saliency: FloatMap, mask: Mask) -> float:
     mean, for a full one the map's mean.
     """
     saliency, mask = _checked(saliency, mask)
-    share = np.count_nonzero(mask) / mask.size
-    if share == 0:
-        return float(1 - saliency.mean())
-    if share == 1:
-        return float(saliency.mean())
+    share = _area(mask) / mask.size
+    if share in (0, 1):
+        return float(saliency.mean() if share else 1 - saliency.mean())
     objects = share * _object(saliency[mask]) + (1 - share) * _object(1 - saliency[~mask])
     return float(max(0.0, 0.5 * objects + 0.5 * _regions(saliency, mask)))
 
@@ -164,7 +157,7 @@ def roc_auc(saliency: FloatMap, mask: Mask) -> float:
     (Hanley and McNeil, Radiology 143, 1982). NaN for an empty or full mask.
     """
     saliency, mask = _checked(saliency, mask)
-    salient = np.count_nonzero(mask)
+    salient = _area(mask)
     others = mask.size - salient
     if salient == 0 or others == 0:
         return float("nan")
@@ -179,15 +172,15 @@ def correlation(saliency: FloatMap, mask: Mask) -> float:
     """
     saliency, mask = _checked(saliency, mask)
     scores = _standardized(saliency)
-    share = np.count_nonzero(mask) / mask.size
+    share = _area(mask) / mask.size
     if scores is None or share in (0, 1):
         return 0.0
-    # The mask's own deviation is known; the mean of its product with the scores is all that is left.
+    # Pearson's sum with the mask's mean, share, and deviation, sqrt(share (1 - share)), put in.
     return float(np.clip(scores[mask].mean() * np.sqrt(share / (1 - share)), -1, 1))
 
 
-def normalized_scanpath_saliency(saliency: FloatMap, mask: Mask) -> float:
-    """Mean saliency of the salient pixels in standard deviations above the map's mean (NSS).
+def nss(saliency: FloatMap, mask: Mask) -> float:
+    """Normalized scanpath saliency: the salient pixels' mean, in standard deviations of the map.
 
     Peters et al., Vision Research 45, 2005, with every salient pixel as a fixation. Unbounded, 0
     is chance. NaN for an empty mask or a flat map.
@@ -210,9 +203,7 @@ def _checked(saliency: FloatMap, mask: Mask) -> tuple[NDArray[np.float64], Mask]
     if mask.ndim != 2 or mask.size == 0:
         raise ValueError(f"a map and a mask have shape (H, W), got {mask.shape}")
     low, high = float(saliency.min()), float(saliency.max())
-    if np.isnan(low):
-        raise ValueError("the saliency map holds NaN")
-    if low < 0 or high > 1:
+    if not 0 <= low <= high <= 1:  # NaN, too, fails this
         raise ValueError(f"saliency is from 0 to 1, got values from {low:g} to {high:g}")
     return saliency.astype(np.float64, copy=False), mask
 
@@ -229,33 +220,32 @@ def _counts_by_threshold(saliency: NDArray[np.float64], mask: Mask) -> tuple[Cou
 def _adaptive_counts(saliency: NDArray[np.float64], mask: Mask) -> tuple[Counts, Counts]:
     """As `_counts_by_threshold`, at twice the map's mean: no axes."""
     above = saliency >= min(2 * saliency.mean(), 1)
-    return np.asarray(np.count_nonzero(above & mask)), np.asarray(np.count_nonzero(above))
+    return np.asarray(_area(above & mask)), np.asarray(_area(above))
 
 
-def _f_measure(
-    hits: Counts, called: Counts, salient: int, beta_squared: float
-) -> NDArray[np.float64]:
+def _area(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _f_measure(hits: Counts, called: Counts, salient: int) -> NDArray[np.float64]:
     """The F-measure from counts: (1 + b) P R / (b P + R) with P and R written out."""
-    denominator = beta_squared * salient + called
+    denominator = BETA_SQUARED * salient + called
     ratio: NDArray[np.float64] = hits / np.where(denominator == 0, 1, denominator)
-    return (1 + beta_squared) * ratio
+    return (1 + BETA_SQUARED) * ratio
 
 
 def _e_measure(hits: Counts, called: Counts, salient: int, size: int) -> NDArray[np.float64]:
     """The E-measure from counts: all pixels of one (called, salient) pair align equally well."""
-    if salient == 0:
-        aligned: NDArray[np.float64] = (size - called).astype(np.float64)
-    elif salient == size:
-        aligned = called.astype(np.float64)
-    else:
-        mean_map, mean_mask = called / size, salient / size
-        aligned = (
-            hits * _alignment(1 - mean_map, 1 - mean_mask)
-            + (called - hits) * _alignment(1 - mean_map, -mean_mask)
-            + (salient - hits) * _alignment(-mean_map, 1 - mean_mask)
-            + (size - called - salient + hits) * _alignment(-mean_map, -mean_mask)
-        )
-    return aligned / max(size - 1, 1)
+    if salient in (0, size):  # nothing to align with: the part of the pixels that is right
+        return (called if salient else size - called) / max(size - 1, 1)
+    mean_map, mean_mask = called / size, salient / size
+    aligned: NDArray[np.float64] = (
+        hits * _alignment(1 - mean_map, 1 - mean_mask)
+        + (called - hits) * _alignment(1 - mean_map, -mean_mask)
+        + (salient - hits) * _alignment(-mean_map, 1 - mean_mask)
+        + (size - called - salient + hits) * _alignment(-mean_map, -mean_mask)
+    )
+    return aligned / (size - 1)
 
 
 def _alignment(of_map: NDArray[np.float64], of_mask: float) -> NDArray[np.float64]:
@@ -272,19 +262,16 @@ def _object(values: NDArray[np.float64]) -> float:
 
 def _regions(saliency: NDArray[np.float64], mask: Mask) -> float:
     """Likeness of the four quadrants around the mask's centroid, weighted by area."""
-    salient = np.count_nonzero(mask)
-    # One past the centroid: the first programs count from 1 and give the centroid's own row and
-    # column to the upper left quadrant. Python's rounding of halves to even is the reference's.
+    # One past the centroid, whose own row and column belong to the upper left quadrant.
     row, column = (
-        round(float(mask.sum(axis=axis) @ np.arange(mask.shape[1 - axis]) / salient)) + 1
-        for axis in (1, 0)
+        round(float(mask.sum(axis=1 - axis) @ np.arange(mask.shape[axis]) / mask.sum())) + 1
+        for axis in (0, 1)
     )
     total = 0.0
     for rows in (slice(0, row), slice(row, None)):
         for columns in (slice(0, column), slice(column, None)):
             area = mask[rows, columns].size
-            # A centroid in the last row or column leaves quadrants without pixels.
-            if area:
+            if area:  # a centroid in the last row or column leaves quadrants without pixels
                 total += area * _likeness(saliency[rows, columns], mask[rows, columns])
     return total / mask.size
 
@@ -305,10 +292,8 @@ def _likeness(saliency: NDArray[np.float64], mask: Mask) -> float:
 
 def _standardized(saliency: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """The map with mean 0 and standard deviation 1; None for a flat map, which has none."""
-    low, high = saliency.min(), saliency.max()
-    if low == high:
+    if saliency.min() == saliency.max():
         return None
     # Stretched first, which changes nothing but keeps the squares of tiny values above zero.
-    stretched = (saliency - low) / (high - low)
-    scores: NDArray[np.float64] = (stretched - stretched.mean()) / stretched.std()
-    return scores
+    stretched = (saliency - saliency.min()) / (saliency.max() - saliency.min())
+    return np.asarray((stretched - stretched.mean()) / stretched.std())

@@ -169,7 +169,9 @@ class _Sums:
     not swamp a small variance.
     """
 
-    def __init__(self, components: int, dimensions: int, full: bool, centres: Tensor | None = None):
+    def __init__(
+        self, components: int, dimensions: int, full: bool, centres: Tensor | None = None
+    ) -> None:
         self.full = full
         self.centres = torch.zeros(components, dimensions) if centres is None else centres
         self.count = torch.zeros(components, dtype=torch.float64)
@@ -217,7 +219,8 @@ def _precision_factors(covariance: Tensor) -> Tensor:
         covariance[failed > 0] = covariance[failed > 0] + eye
         lower, failed = torch.linalg.cholesky_ex(covariance)
     eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype).expand_as(covariance)
-    return torch.linalg.solve_triangular(lower, eye, upper=False).transpose(1, 2)
+    inverse: Tensor = torch.linalg.solve_triangular(lower, eye, upper=False)
+    return inverse.transpose(1, 2)
 
 
 def _principal_components(x: Tensor, generator: np.random.Generator) -> Tensor:
@@ -229,7 +232,8 @@ def _principal_components(x: Tensor, generator: np.random.Generator) -> Tensor:
     variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
     share = variances.cumsum(0) / variances.sum().clamp(min=torch.finfo(torch.float64).tiny)
     kept = min(int((share < KEPT_VARIANCE).sum()) + 1, MOST_COMPONENTS, x.shape[1])
-    return (x - centre.float()) @ axes[:, :kept].float()
+    projected: Tensor = (x - centre.float()) @ axes[:, :kept].float()
+    return projected
 
 
 def _draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:

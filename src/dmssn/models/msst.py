@@ -9,7 +9,9 @@ L query positions (H * W), S key positions (those of the reduced map, h * w).
 """
 
 from dataclasses import dataclass
+from itertools import islice
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -233,11 +235,11 @@ class MSST(nn.Module):
         """The published sizes unless ``config`` says otherwise."""
         super().__init__()
         config = config or MSSTConfig()
-        rates = torch.linspace(0, config.drop_path, sum(config.depths)).split(list(config.depths))
+        rates = iter(np.linspace(0, config.drop_path, sum(config.depths)).tolist())
         inputs = (config.inputs, *config.channels)
         self.stages = nn.ModuleList(
-            Stage(config, stage, inputs[stage], tuple(rates[stage].tolist()))
-            for stage in range(len(config.depths))
+            Stage(config, stage, inputs[stage], tuple(islice(rates, depth)))
+            for stage, depth in enumerate(config.depths)
         )
         self.head = Head(config.channels)
         self.apply(_initialize)

@@ -1,0 +1,240 @@
+"""Saliency maps compared with masks: folders in, metrics per scene and their means out."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmssn.files import replacing
+from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES, read_crop, read_mask
+from dmssn.metrics import score
+from dmssn.pictures import PICTURE_SUFFIXES, read_grey
+from dmssn.progress import track
+
+MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
+OWN_MARK = ".saliency"
+"""Between the name and the suffix of the maps that ``dmssn predict`` writes."""
+
+FileOrFolder = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of each scene.
+
+    Attributes:
+        scenes: Metric values by scene and by metric (see `dmssn.metrics.score`).
+        notes: What looks wrong in a map but could be meant, one sentence each.
+    """
+
+    scenes: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics."""
+        return list(next(iter(self.scenes.values())))
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Scenes for which each metric is defined, which are those in its mean."""
+        return {metric: self._defined(metric).size for metric in self.metrics}
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Mean of each metric over the scenes; NaN if it is defined for none."""
+        columns = {metric: self._defined(metric) for metric in self.metrics}
+        return {k: float(v.mean()) if v.size else math.nan for k, v in columns.items()}
+
+    @property
+    def std(self) -> dict[str, float]:
+        """Standard deviation over the scenes (divided by their number); NaN if there are none."""
+        columns = {metric: self._defined(metric) for metric in self.metrics}
+        return {k: float(v.std()) if v.size else math.nan for k, v in columns.items()}
+
+    def write_csv(self, path: Path) -> None:
+        """Write one line a scene, all digits; an undefined value is ``nan``."""
+        with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["scene", *self.metrics])
+            for name, values in self.scenes.items():
+                writer.writerow([name, *values.values()])
+
+    def to_json(self) -> str:
+        """Scenes, mean, std, counted and notes as JSON; an undefined value is ``null``."""
+        table = {
+            "scenes": {name: _without_nan(values) for name, values in self.scenes.items()},
+            "mean": _without_nan(self.mean),
+            "std": _without_nan(self.std),
+            "counted": self.counted,
+            "notes": list(self.notes),
+        }
+        return json.dumps(table, indent=2, allow_nan=False)
+
+    def _defined(self, metric: str) -> NDArray[np.float64]:
+        values = np.array([scene[metric] for scene in self.scenes.values()], dtype=np.float64)
+        return values[~np.isnan(values)]
+
+
+def evaluate(
+    maps: FileOrFolder | Sequence[FileOrFolder],
+    masks: FileOrFolder | Sequence[FileOrFolder],
+    *,
+    mask_key: str | None = None,
+    crop_key: str | None = None,
+) -> Evaluation:
+    """Score saliency maps against masks of the same names and sizes.
+
+    Args:
+        maps: Folders or files: ``NAME.saliency.png`` as ``dmssn predict`` writes them, or
+            ``NAME.png`` of any program; ``.npy`` and TIFF too. In a folder that holds maps marked
+            ``.saliency``, nothing else counts.
+        masks: Folders or files: pictures, or `.npz` and `.mat` files of variables.
+        mask_key: Variable that is the mask; by default the only one of shape (H, W). With a key,
+            only `.npz` and `.mat` files count.
+        crop_key: Variable of row start, row stop, column start, column stop: only the pixels
+            inside are scored.
+
+    Raises:
+        FileNotFoundError: A folder or file is not there.
+        ValueError: Names do not match one to one, or a file cannot be scored.
+    """
+    suffixes = VARIABLE_SUFFIXES if mask_key or crop_key else MASK_SUFFIXES
+    map_files = _by_name("saliency map", _listed(maps), MAP_SUFFIXES)
+    mask_files = _by_name("mask", _listed(masks), suffixes)
+    _match(set(map_files), set(mask_files))
+    # numpy and scipy leave the interpreter free for most of a scene.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {
+            name: pool.submit(_score_files, map_files[name], mask_files[name], mask_key, crop_key)
+            for name in sorted(map_files)
+        }
+        try:
+            results = {name: jobs[name].result() for name in track(list(jobs), "scoring")}
+        finally:  # the first error, or Ctrl-C, ends it all
+            pool.shutdown(wait=False, cancel_futures=True)
+    notes = tuple(note for _, note in results.values() if note)
+    return Evaluation({name: values for name, (values, _) in results.items()}, notes)
+
+
+def read_saliency(path: Path) -> NDArray[np.floating]:
+    """Read a saliency map of shape (H, W): 8 bit / 255, 16 bit / 65535, or float as it is.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or its type is none of these.
+    """
+    levels = _read_npy(path) if path.suffix.lower() == ".npy" else read_grey(path)
+    if levels.dtype == np.bool_:
+        return levels.astype(np.float64)
+    if path.suffix.lower() != ".npy" and levels.dtype in (np.uint8, np.uint16):
+        return levels / np.float64(np.iinfo(levels.dtype).max)
+    if not np.issubdtype(levels.dtype, np.floating):
+        raise ValueError(
+            f"{path}: a saliency map is an 8 or 16 bit picture or float in [0, 1], "
+            f"this one is {levels.dtype}"
+        )
+    return levels.astype(np.float64)
+
+
+def _read_npy(path: Path) -> NDArray[np.generic]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not an array that can be read: {error}") from None
+
+
+def _score_files(
+    map_file: Path, mask_file: Path, mask_key: str | None, crop_key: str | None
+) -> tuple[dict[str, float], str]:
+    """Metrics of one scene, and a note on its map or nothing."""
+    saliency, mask = read_saliency(map_file), read_mask(mask_file, mask_key)
+    if saliency.shape != mask.shape:
+        raise ValueError(
+            f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; "
+            "a map has the size of its mask"
+        )
+    if crop_key is not None:
+        rows, columns = read_crop(mask_file, crop_key, (mask.shape[0], mask.shape[1]))
+        saliency, mask = saliency[rows, columns], mask[rows, columns]
+    try:
+        values = score(saliency, mask)
+    except ValueError as error:
+        raise ValueError(f"{map_file}: {error}") from None
+    return values, _note(map_file, saliency)
+
+
+def _note(map_file: Path, saliency: NDArray[np.floating]) -> str:
+    """What a map of zeros and ones in a scale of 255 may be."""
+    if saliency.max() == 1 / 255:
+        return f"{map_file}: levels 0 and 1 of 255, scored as 0 and 0.004; if it is black and white, save 1 as 255"
+    return ""
+
+
+def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
+    if isinstance(paths, (str, os.PathLike)):
+        return [Path(paths)]
+    return [Path(path) for path in paths]
+
+
+def _by_name(what: str, paths: list[Path], suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Files by the name of their scene, each name once."""
+    named: dict[str, Path] = {}
+    for path in _files(paths, suffixes):
+        name = path.stem.removesuffix(OWN_MARK) if what != "mask" else path.stem
+        if name in named:
+            raise ValueError(f"two files for the {what} of {name}: {named[name]} and {path}")
+        named[name] = path
+    if not named:
+        where = ", ".join(map(str, paths))
+        raise ValueError(f"no {what} in {where}; looked for files ending in {', '.join(suffixes)}")
+    return named
+
+
+def _files(paths: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """The files themselves, and those of the folders that have such a suffix."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = [
+                file
+                for file in sorted(path.iterdir())
+                if file.suffix.lower() in suffixes and not file.name.startswith(".")
+            ]
+            own = [file for file in inside if file.stem.endswith(OWN_MARK)]
+            files += own or inside
+        elif not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
+        elif path.suffix.lower() not in suffixes:
+            raise ValueError(f"{path}: expected a file ending in {', '.join(suffixes)}")
+        else:
+            files.append(path)
+    return files
+
+
+def _match(maps: set[str], masks: set[str]) -> None:
+    """Refuse names that are only on one side, all of them at once."""
+    parts = [
+        f"no {what} for {', '.join(sorted(names))}"
+        for what, names in (("saliency map", masks - maps), ("mask", maps - masks))
+        if names
+    ]
+    if parts:
+        raise ValueError(f"every map needs a mask of its name and the reverse: {'; '.join(parts)}")
+
+
+def _size(values: NDArray[np.generic]) -> str:
+    return " x ".join(map(str, values.shape))
+
+
+def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

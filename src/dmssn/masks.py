@@ -1,0 +1,152 @@
+"""Masks in files: a picture, or a variable of a NumPy or MATLAB file. Letters: H rows, W columns."""
+
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from dmssn.pictures import PICTURE_SUFFIXES, read_grey
+
+VARIABLE_SUFFIXES = (".npz", ".mat")
+"""Files of named variables, such as a cube beside its mask."""
+MASK_SUFFIXES = (*PICTURE_SUFFIXES, *VARIABLE_SUFFIXES)
+
+WHITE = 128 / 255
+"""A picture is salient from this part of its full scale up; JPEG masks hold every level."""
+
+Shape = tuple[int, ...]
+
+
+def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
+    """Read a mask, bool of shape (H, W), True is salient.
+
+    A picture is salient from the middle of its scale up, or, if it holds no more than 0 and 1,
+    at 1. A variable is salient where it is not 0.
+
+    Args:
+        path: A picture, or a `.npz` or `.mat` file (MATLAB v4 to v7.3).
+        key: Name of the variable; by default the only (H, W) one, vectors left out.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, the variable is not there, is none of a mask's, or is not
+            the only one that could be it.
+    """
+    if path.suffix.lower() in VARIABLE_SUFFIXES:
+        return _salient_variable(path, key)
+    if key is not None:
+        raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
+    return _salient_levels(path, read_grey(path))
+
+
+def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Read the rows and columns that count from a variable of a `.npz` or `.mat` file.
+
+    Args:
+        path: The file.
+        key: Name of a variable of four numbers: row start, row stop, column start, column stop;
+            counted from 0, stops excluded.
+        shape: (H, W) of the image.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The variable is not there, or is no crop of such an image.
+    """
+    values = _read_variable(path, key).ravel()
+    rows_columns = f"0 <= start < stop in {shape[0]} rows and {shape[1]} columns"
+    if values.size != 4 or values.dtype.kind not in "iuf" or np.any(values != np.floor(values)):
+        raise ValueError(f"{path}: {key!r} is four whole numbers, {rows_columns}; got {values}")
+    top, bottom, left, right = (int(value) for value in values)
+    if not (0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]):
+        raise ValueError(f"{path}: {key!r} is four whole numbers, {rows_columns}; got {values}")
+    return slice(top, bottom), slice(left, right)
+
+
+def _salient_levels(path: Path, levels: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where a picture is salient, or an error if its levels leave that open."""
+    if np.isin(levels, (0, 1)).all():
+        return levels != 0
+    if not np.issubdtype(levels.dtype, np.unsignedinteger):
+        raise ValueError(f"{path}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}")
+    full = np.iinfo(levels.dtype).max
+    mask: NDArray[np.bool_] = levels >= WHITE * full
+    if not mask.any():
+        raise ValueError(
+            f"{path}: levels up to {levels.max()} of {full}, neither 0 and 1 nor 0 and {full}; "
+            "save the mask as black and white"
+        )
+    return mask
+
+
+def _salient_variable(path: Path, key: str | None) -> NDArray[np.bool_]:
+    """Where a variable is not 0."""
+    name = _mask_name(path) if key is None else key
+    values = _read_variable(path, name)
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{path}: a mask is numbers of shape (H, W), {name!r} is {values.dtype} {values.shape}"
+        )
+    if np.isnan(values).any():
+        raise ValueError(f"{path}: the mask {name!r} holds NaN")
+    return values != 0
+
+
+def _mask_name(path: Path) -> str:
+    """Name of the only variable that could be a mask."""
+    shapes = _shapes(path)
+    could_be = [name for name, shape in shapes.items() if len(shape) == 2 and min(shape) > 1]
+    if len(could_be) != 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        many = "more than one variable could be" if could_be else "no variable could be"
+        raise ValueError(f"{path}: {many} the mask; name it with --mask-key; found: {found}")
+    return could_be[0]
+
+
+def _shapes(path: Path) -> dict[str, Shape]:
+    """Shape of each variable, in MATLAB's order of axes; the values stay unread."""
+    try:
+        if path.suffix.lower() == ".npz":
+            return _npz_shapes(path)
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                return {k: v.shape[::-1] for k, v in file.items() if isinstance(v, h5py.Dataset)}
+        return {name: shape for name, shape, _ in scipy.io.whosmat(path, appendmat=False)}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: damaged or no {path.suffix} file: {error}") from None
+
+
+def _npz_shapes(path: Path) -> dict[str, Shape]:
+    shapes = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            with archive.open(member) as file:
+                first = np.lib.format.read_magic(file) == (1, 0)
+                header = (
+                    np.lib.format.read_array_header_1_0
+                    if first
+                    else np.lib.format.read_array_header_2_0
+                )
+                shapes[member.removesuffix(".npy")] = header(file)[0]
+    return shapes
+
+
+def _read_variable(path: Path, name: str) -> NDArray[np.generic]:
+    """One variable, with MATLAB's order of axes."""
+    names = _shapes(path)
+    if name not in names:
+        raise ValueError(f"{path}: no variable {name!r}; it holds {', '.join(names)}")
+    try:
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return np.asarray(archive[name])
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                return np.asarray(file[name]).T
+        return np.asarray(scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name])
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: {name!r} cannot be read: {error}") from None

@@ -1,0 +1,125 @@
+"""Wavelengths of a file in nanometres: what they are called, their unit, their order."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmssn.readers.stored import Wavelengths
+
+NAME = re.compile(
+    r"(cent(er|re)_?)?(wave_?lengths?|waves?|wls?|wvls?|lambdas?|band_?cent(er|re)s?)"
+    r"(_?(?P<unit>nm|um|nanometers?|micrometers?|microns?))?",
+    re.IGNORECASE,
+)
+"""Names under which variables and attributes hold wavelengths."""
+UNITS_NM = {
+    1.0: ("nm", "nanometer", "nanometers", "nanometre", "nanometres"),
+    1000.0: ("um", "µm", "μm", "micron", "microns")
+    + ("micrometer", "micrometers", "micrometre", "micrometres"),
+}
+"""Nanometres in one unit: how the unit is written."""
+UNSTATED = ("", "unknown", "none")
+LONGEST_IN_MICROMETRES = 100.0
+"""Wavelengths of unknown unit that are all below this are micrometres: no imager sees 100 nm."""
+NUDGE_NM = 1e-3
+"""Bands of equal wavelength are moved apart by at most this, far below any camera's resolution."""
+
+
+class EvenlySpaced(NamedTuple):
+    """Wavelengths of a cube given by their two ends, in nanometres."""
+
+    first_nm: float
+    last_nm: float
+
+
+def unit_in_name(name: str) -> str | None:
+    """The unit at the end of a name such as ``wavelengths_nm``; None when there is none."""
+    match = NAME.fullmatch(name)
+    return match["unit"] if match else None
+
+
+def is_name(name: str) -> bool:
+    """Whether a variable or attribute of this name holds wavelengths.
+
+    Example:
+        >>> is_name("Wavelengths_nm"), is_name("wl"), is_name("bandwidth")
+        (True, True, False)
+    """
+    return NAME.fullmatch(name) is not None
+
+
+def best_match(found: list[Wavelengths], shape: tuple[int, ...]) -> Wavelengths | None:
+    """The first list whose length is one of the cube's; else the first; None when none is found."""
+    fitting = [item for item in found if item.values.size in shape]
+    return next(iter(fitting or found), None)
+
+
+def to_nm(path: Path, stored: Wavelengths) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Convert a file's wavelengths to nanometres.
+
+    Returns:
+        Wavelengths of shape (B,), NaN for bands that have none (stored as 0 or below); None when
+        they cannot be known. And a sentence on each decision.
+
+    Raises:
+        ValueError: Several bands, all of one wavelength.
+    """
+    values = np.where(np.isfinite(stored.values) & (stored.values > 0), stored.values, np.nan)
+    if np.isnan(values).all():
+        return None, (f"the {stored.origin} of the file are all empty: wavelengths unknown",)
+    if values.size > 1 and np.nanmin(values) == np.nanmax(values):
+        raise ValueError(
+            f"{path}: the {stored.origin} are all {np.nanmin(values):g}; pass --wavelengths"
+        )
+    unit = (stored.unit or "").strip().lower()
+    if unit in UNSTATED:
+        if np.nanmax(values) < LONGEST_IN_MICROMETRES:
+            return values * 1000, (
+                f"the {stored.origin} state no unit: taken as micrometres, since all are below "
+                f"{LONGEST_IN_MICROMETRES:g}",
+            )
+        return values, (f"the {stored.origin} state no unit: taken as nanometres",)
+    for factor, names in UNITS_NM.items():
+        if unit in names:
+            return values * factor, ()
+    return None, (
+        f"the {stored.origin} are in {stored.unit!r}, neither nanometres nor micrometres: "
+        "wavelengths unknown",
+    )
+
+
+def strictly_increasing(
+    wavelengths_nm: NDArray[np.float64],
+) -> tuple[NDArray[np.intp], NDArray[np.float64], tuple[str, ...]]:
+    """Sort bands by wavelength and move bands of equal wavelength a hair apart.
+
+    No band is dropped, since equal wavelengths are mostly rounded ones; bands of equal wavelength
+    keep the order of the file.
+
+    Returns:
+        Indices that sort the bands, the strictly increasing wavelengths, both of shape (B,), and a
+        sentence on each change.
+
+    Example:
+        >>> strictly_increasing(np.array([500.0, 400.0, 400.0]))[1].tolist()
+        [400.0, 400.001, 500.0]
+    """
+    order = np.argsort(wavelengths_nm, kind="stable").astype(np.intp)
+    notes = []
+    if np.any(np.diff(order) < 0):
+        notes.append("the bands are not in the order of their wavelengths: sorted")
+    distinct, inverse, counts = np.unique(
+        wavelengths_nm[order], return_inverse=True, return_counts=True
+    )
+    repeat = np.arange(order.size) - (np.cumsum(counts) - counts)[inverse]
+    step = np.minimum(NUDGE_NM, np.append(np.diff(distinct), np.inf) / (counts + 1))
+    moved = int(np.count_nonzero(repeat))
+    if moved:
+        notes.append(
+            f"{moved} bands repeat the wavelength of another: moved apart by {NUDGE_NM:g} nm or "
+            "less, in the order of the file"
+        )
+    return order, distinct[inverse] + repeat * step[inverse], tuple(notes)

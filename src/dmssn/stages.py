@@ -1,0 +1,307 @@
+"""The two stages of training: what a step minimizes, what validation measures, what is saved."""
+
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dmssn import __version__, checkpoint, metrics
+from dmssn.batches import Batch, training_batches, validation_batches
+from dmssn.checkpoint import Header
+from dmssn.config import DetectorConfig, FitConfig, Recipe, TeacherConfig, to_table
+from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
+from dmssn.models.autoencoder import AutoencoderOutput, Teacher
+from dmssn.models.msst import MSSTConfig
+from dmssn.models.network import DMSSN, NetworkOutput
+from dmssn.runs import Run
+from dmssn.store import PreparedSet
+from dmssn.training import Batches, Trainer
+
+Terms = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def train_teacher(
+    recipe: Recipe, folder: Path, *, device: torch.device, resume: bool, init: Path | None
+) -> None:
+    """Stage 1: a teacher that reconstructs the homogenized spectra of the training scenes.
+
+    Args:
+        recipe: All settings.
+        folder: The finished run; holds ``best.safetensors`` and ``last.safetensors``.
+        device: Where the networks run.
+        resume: Go on with an interrupted run.
+        init: Teacher checkpoint to start from, or None.
+    """
+    config, prepared = recipe.teacher, PreparedSet(recipe.data.prepared)
+    torch.manual_seed(config.fit.seed)
+    teacher = Teacher(prepared.manifest.bands, spatial=config.spatial)
+    if init:
+        _start_from(teacher, init, "teacher")
+    teacher.to(device)
+
+    def terms(network: Teacher, batch: Batch) -> Terms:
+        with precision(config.fit, device):
+            output = apply_teacher(network, batch)
+        target, area = _target(network, batch)
+        return reconstruction_terms(output.reconstruction, target, area)
+
+    def validate(network: Teacher) -> dict[str, float]:
+        means = _mean_terms(network, terms, prepared, config.fit.batch, device)
+        return {"score": -sum(means.values())} | {f"val/{k}": v for k, v in means.items()}
+
+    header = _header("teacher", recipe, prepared, {"spatial": config.spatial})
+    _run(teacher, terms, validate, recipe, config, prepared, header, folder, device, resume)
+
+
+def train_detector(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: torch.device,
+    resume: bool,
+    init: Path | None,
+    teacher_path: Path | None,
+) -> None:
+    """Stage 2: the student and the transformer, trained together.
+
+    Args:
+        recipe: All settings.
+        folder: The finished run; holds ``best.safetensors`` and ``last.safetensors``.
+        device: Where the networks run.
+        resume: Go on with an interrupted run.
+        init: Detector checkpoint to start from, or None.
+        teacher_path: Checkpoint or run folder of the teacher; None when nothing is distilled.
+
+    Raises:
+        ValueError: A teacher is needed and not given, or of other bands.
+    """
+    config, prepared = recipe.detector, PreparedSet(recipe.data.prepared)
+    bands = prepared.manifest.bands
+    teacher = _read_teacher(config, teacher_path, bands, device)
+    torch.manual_seed(config.fit.seed)
+    rates = {name: getattr(config, name) for name in ("dropout", "attention_dropout", "drop_path")}
+    network = DMSSN(bands, config=MSSTConfig(**rates))
+    if init:
+        _start_from(network, init, "detector")
+    network.to(device)
+
+    def terms(network: DMSSN, batch: Batch) -> Terms:
+        with precision(config.fit, device):
+            output: NetworkOutput = network(batch.spectra, batch.region_map, batch.packing)
+        return _detector_terms(network, output, batch, config, teacher)
+
+    def validate(network: DMSSN) -> dict[str, float]:
+        scored = score_detector(network, prepared, config.fit, device)
+        return {"score": scored["val/f_mean"] - scored["val/mae"]} | scored
+
+    header = _header("detector", recipe, prepared, {"msst": rates})
+    _run(network, terms, validate, recipe, config, prepared, header, folder, device, resume)
+
+
+def _detector_terms(
+    network: DMSSN,
+    output: NetworkOutput,
+    batch: Batch,
+    config: DetectorConfig,
+    teacher: Teacher | None,
+) -> Terms:
+    area = batch.packing.area
+    terms = _weighted(
+        config.segment, saliency_terms(output.logits, batch.mask, batch.valid)
+    ) | _weighted(
+        config.reconstruct,
+        reconstruction_terms(output.autoencoder.reconstruction, batch.spectra, area),
+    )
+    if teacher is not None:
+        with torch.no_grad():
+            example = apply_teacher(teacher, batch)
+        if teacher.spatial:  # the dense teacher is read once a region, as its mean
+            example = _region_outputs(example, batch)
+        terms |= _weighted(config.distill, distillation_terms(output.autoencoder, example, area))
+    if config.l1:
+        terms["l1"] = config.l1 * l1_penalty(network)
+    return terms
+
+
+def _weighted(weight: float, terms: Terms) -> Terms:
+    """The terms times a weight; none for weight 0."""
+    return {name: weight * term for name, term in terms.items()} if weight else {}
+
+
+def apply_teacher(teacher: Teacher, batch: Batch) -> AutoencoderOutput:
+    """Run a teacher on a batch: on the region table, or dense when it looks around a pixel."""
+    output: AutoencoderOutput = (
+        teacher(batch.dense()) if teacher.spatial else teacher(batch.spectra, batch.packing)
+    )
+    return output
+
+
+def _target(teacher: Teacher, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """What a teacher has to reconstruct, and the area of each row of it."""
+    return (batch.dense(), None) if teacher.spatial else (batch.spectra, batch.packing.area)
+
+
+def _region_outputs(output: AutoencoderOutput, batch: Batch) -> AutoencoderOutput:
+    """Dense features (N, C, H, W) as means of regions (R, C)."""
+    inside = batch.region_map >= 0
+    rows = batch.region_map[inside]
+    area = batch.packing.area[:, None]
+
+    def means(maps: Tensor) -> Tensor:
+        pixels = maps.permute(0, 2, 3, 1)[inside]
+        return pixels.new_zeros(len(area), pixels.shape[1]).index_add_(0, rows, pixels) / area
+
+    return AutoencoderOutput(*(means(maps) for maps in output))
+
+
+def score_detector(
+    network: DMSSN, prepared: PreparedSet, fit: FitConfig, device: torch.device
+) -> dict[str, float]:
+    """Means over the validation scenes, at the network's size, of a few quick metrics."""
+    rows = []
+    for batch in validation_batches(prepared, fit.batch):
+        moved = batch.to(device)
+        with torch.inference_mode(), precision(fit, device):
+            saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
+        for scene, mask in zip(
+            saliency[:, 0].float().cpu().numpy(), batch.mask[:, 0].numpy() > 0, strict=True
+        ):
+            rows.append(_quick_metrics(scene, mask))
+    names = rows[0].keys()
+    return {f"val/{name}": float(np.nanmean([row[name] for row in rows])) for name in names}
+
+
+def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
+    curve = metrics.f_measure_curve(saliency, mask)
+    return {
+        "mae": metrics.mean_absolute_error(saliency, mask),
+        "f_mean": float(curve.mean()),
+        "f_max": float(curve.max()),
+        "auc": metrics.roc_auc(saliency, mask),
+    }
+
+
+def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """Autocast to bfloat16, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=fit.precision == "bfloat16")
+
+
+def _mean_terms(
+    network: Network,
+    terms: Callable[[Network, Batch], Terms],
+    prepared: PreparedSet,
+    batch_size: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Loss terms over the validation scenes, each scene weighing the same."""
+    totals: dict[str, float] = {}
+    with torch.inference_mode():
+        for batch in validation_batches(prepared, batch_size):
+            for name, term in terms(network, batch.to(device)).items():
+                totals[name] = totals.get(name, 0.0) + float(term) * len(batch.mask)
+    scenes = len(prepared.names("val"))
+    return {name: total / scenes for name, total in totals.items()}
+
+
+def _run(
+    network: Network,
+    terms: Callable[[Network, Batch], Terms],
+    validate: Callable[[Network], dict[str, float]],
+    recipe: Recipe,
+    config: TeacherConfig | DetectorConfig,
+    prepared: PreparedSet,
+    header: Header,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+) -> None:
+    """Train a stage in its run folder."""
+    run = Run(folder, to_table(recipe) | {"stage": header.stage}, resume=resume)
+    trainer = Trainer(network, lambda batch: terms(network, batch.to(device)), validate, config.fit)
+    state = run.folder / "resume.safetensors"
+    if resume and state.is_file():
+        trainer.load_state(state)
+    loader, order = training_batches(
+        prepared, config.augment, config.fit, pin=device.type == "cuda"
+    )
+
+    def batches(epoch: int) -> Batches:
+        order.epoch = epoch
+        return loader
+
+    def save(name: str, averaged: nn.Module, scores: dict[str, float]) -> None:
+        described = Header(
+            **{**vars(header), "metrics": {"epoch": trainer.progress.epoch, **scores}}
+        )
+        checkpoint.save(run.folder / f"{name}.safetensors", described, averaged.state_dict())
+
+    trainer.fit(batches, run.log, save, state)
+    state.unlink(missing_ok=True)
+    run.complete()
+
+
+def _header(
+    stage: checkpoint.Stage, recipe: Recipe, prepared: PreparedSet, model: dict[str, Any]
+) -> Header:
+    manifest = prepared.manifest
+    return Header(
+        stage=stage,
+        bands=manifest.bands,
+        wavelengths_nm=manifest.wavelengths_nm,
+        model=model,
+        prepare=manifest.prepare,
+        mean=manifest.mean,
+        std=manifest.std,
+        provenance={
+            "version": __version__,
+            "torch": torch.__version__,
+            "recipe": to_table(recipe),
+            "scenes": {split: len(names) for split, names in manifest.splits.items()},
+            "commit": _commit(),
+        },
+    )
+
+
+def _commit() -> str | None:
+    """The commit of the source the program runs from, when it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None:
+    _, tensors = checkpoint.load(weights_file(path), stage)
+    checkpoint.load_weights(network, tensors, path)
+
+
+def weights_file(path: Path) -> Path:
+    """The checkpoint itself, or the best one of a run folder."""
+    return path / "best.safetensors" if path.is_dir() else path
+
+
+def _read_teacher(
+    config: DetectorConfig, path: Path | None, bands: int, device: torch.device
+) -> Teacher | None:
+    if not config.distill:
+        return None
+    path = path or config.teacher
+    if path is None:
+        raise ValueError(
+            "distillation needs a teacher: give --teacher RUN (from `dmssn train-teacher`), or set "
+            "detector.distill = 0 in the recipe"
+        )
+    header, tensors = checkpoint.load(weights_file(path), "teacher")
+    if header.bands != bands:
+        raise ValueError(f"{path}: a teacher of {header.bands} bands, the scenes have {bands}")
+    teacher = Teacher(bands, **header.model)
+    checkpoint.load_weights(teacher, tensors, path)
+    return teacher.to(device).eval().requires_grad_(False)
