@@ -4,10 +4,11 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,12 +105,12 @@ def evaluate(
 
     Raises:
         FileNotFoundError: A folder or file is not there.
+        SettingError: A file has no variable of the given key.
         ValueError: Names do not match one to one, or a file cannot be scored.
     """
-    suffixes = VARIABLE_SUFFIXES if mask_key or crop_key else MASK_SUFFIXES
-    map_files = _by_name("saliency map", _listed(maps), MAP_SUFFIXES)
-    mask_files = _by_name("mask", _listed(masks), suffixes)
-    _match(set(map_files), set(mask_files))
+    map_files = _map_files(_listed(maps))
+    mask_files = _mask_files(_listed(masks), only_variables=bool(mask_key or crop_key))
+    _match(map_files, mask_files)
     # numpy and scipy leave the interpreter free for most of a scene.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {
@@ -124,7 +125,7 @@ def evaluate(
     return Evaluation({name: values for name, (values, _) in results.items()}, notes)
 
 
-def read_saliency(path: Path) -> NDArray[np.floating]:
+def read_saliency(path: Path) -> NDArray[np.float64]:
     """Read a saliency map of shape (H, W): 8 bit / 255, 16 bit / 65535, or float as it is.
 
     Raises:
@@ -135,7 +136,7 @@ def read_saliency(path: Path) -> NDArray[np.floating]:
     if levels.dtype == np.bool_:
         return levels.astype(np.float64)
     if path.suffix.lower() != ".npy" and levels.dtype in (np.uint8, np.uint16):
-        return levels / np.float64(np.iinfo(levels.dtype).max)
+        return levels.astype(np.float64) / np.iinfo(levels.dtype).max
     if not np.issubdtype(levels.dtype, np.floating):
         raise ValueError(
             f"{path}: a saliency map is an 8 or 16 bit picture or float in [0, 1], "
@@ -144,13 +145,13 @@ def read_saliency(path: Path) -> NDArray[np.floating]:
     return levels.astype(np.float64)
 
 
-def _read_npy(path: Path) -> NDArray[np.generic]:
+def _read_npy(path: Path) -> NDArray[Any]:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError, MemoryError):
         raise
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: not an array that can be read: {error}") from None
+    except Exception as error:  # numpy raises nearly anything on a damaged file
+        raise ValueError(f"{path}: not an array that can be read: {error}") from error
 
 
 def _score_files(
@@ -158,6 +159,9 @@ def _score_files(
 ) -> tuple[dict[str, float], str]:
     """Metrics of one scene, and a note on its map or nothing."""
     saliency, mask = read_saliency(map_file), read_mask(mask_file, mask_key)
+    note = ""
+    if map_file.suffix.lower() in PICTURE_SUFFIXES and saliency.max() == 1 / 255:
+        note = f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255"
     if saliency.shape != mask.shape:
         raise ValueError(
             f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; "
@@ -170,14 +174,7 @@ def _score_files(
         values = score(saliency, mask)
     except ValueError as error:
         raise ValueError(f"{map_file}: {error}") from None
-    return values, _note(map_file, saliency)
-
-
-def _note(map_file: Path, saliency: NDArray[np.floating]) -> str:
-    """What a map of zeros and ones in a scale of 255 may be."""
-    if saliency.max() == 1 / 255:
-        return f"{map_file}: levels 0 and 1 of 255, scored as 0 and 0.004; if it is black and white, save 1 as 255"
-    return ""
+    return values, note
 
 
 def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
@@ -186,53 +183,72 @@ def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
     return [Path(path) for path in paths]
 
 
-def _by_name(what: str, paths: list[Path], suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Files by the name of their scene, each name once."""
-    named: dict[str, Path] = {}
-    for path in _files(paths, suffixes):
-        name = path.stem.removesuffix(OWN_MARK) if what != "mask" else path.stem
-        if name in named:
-            raise ValueError(f"two files for the {what} of {name}: {named[name]} and {path}")
-        named[name] = path
-    if not named:
+def _map_files(paths: list[Path]) -> dict[str, Path]:
+    """Saliency maps by the name of their scene."""
+    named: list[tuple[str, Path]] = []
+    for path in paths:
+        files = _files(path, MAP_SUFFIXES)
+        marked = [file for file in files if file.stem.endswith(OWN_MARK)]
+        named += [(file.stem.removesuffix(OWN_MARK), file) for file in marked or files]
+    return _once("saliency map", named, paths, MAP_SUFFIXES)
+
+
+def _mask_files(paths: list[Path], only_variables: bool) -> dict[str, Path]:
+    """Masks by the name of their scene."""
+    suffixes = VARIABLE_SUFFIXES if only_variables else MASK_SUFFIXES
+    named = [(file.stem, file) for path in paths for file in _files(path, suffixes)]
+    return _once("mask", named, paths, suffixes)
+
+
+def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The file itself, or those of the folder that have such a suffix."""
+    if path.is_dir():
+        return [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in suffixes and not file.name.startswith(".")
+        ]
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path}: expected a file ending in {', '.join(suffixes)}")
+    return [path]
+
+
+def _once(
+    what: str, named: list[tuple[str, Path]], paths: list[Path], suffixes: tuple[str, ...]
+) -> dict[str, Path]:
+    """Files by name, or an error if there are none or a name has two."""
+    found: dict[str, Path] = {}
+    for name, file in named:
+        if found.setdefault(name, file) != file:
+            raise ValueError(f"two files for the {what} of {name}: {found[name]} and {file}")
+    if not found:
         where = ", ".join(map(str, paths))
         raise ValueError(f"no {what} in {where}; looked for files ending in {', '.join(suffixes)}")
-    return named
+    return found
 
 
-def _files(paths: list[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """The files themselves, and those of the folders that have such a suffix."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = [
-                file
-                for file in sorted(path.iterdir())
-                if file.suffix.lower() in suffixes and not file.name.startswith(".")
-            ]
-            own = [file for file in inside if file.stem.endswith(OWN_MARK)]
-            files += own or inside
-        elif not path.exists():
-            raise FileNotFoundError(f"{path}: no such file or folder")
-        elif path.suffix.lower() not in suffixes:
-            raise ValueError(f"{path}: expected a file ending in {', '.join(suffixes)}")
-        else:
-            files.append(path)
-    return files
-
-
-def _match(maps: set[str], masks: set[str]) -> None:
-    """Refuse names that are only on one side, all of them at once."""
+def _match(maps: dict[str, Path], masks: dict[str, Path]) -> None:
+    """Refuse names that are only on one side, all of them at once, and masks taken for maps."""
     parts = [
         f"no {what} for {', '.join(sorted(names))}"
-        for what, names in (("saliency map", masks - maps), ("mask", maps - masks))
+        for what, names in (
+            ("saliency map", masks.keys() - maps.keys()),
+            ("mask", maps.keys() - masks.keys()),
+        )
         if names
     ]
     if parts:
-        raise ValueError(f"every map needs a mask of its name and the reverse: {'; '.join(parts)}")
+        raise ValueError(
+            f"each map needs a mask of its name, and each mask a map: {'; '.join(parts)}"
+        )
+    for name, path in maps.items():
+        if path.samefile(masks[name]):
+            raise ValueError(f"{path} is taken for the map and for the mask of {name}")
 
 
-def _size(values: NDArray[np.generic]) -> str:
+def _size(values: NDArray[Any]) -> str:
     return " x ".join(map(str, values.shape))
 
 

@@ -1,13 +1,20 @@
-"""Masks in files: a picture, or a variable of a NumPy or MATLAB file. Letters: H rows, W columns."""
+"""Masks in files: a picture, or a variable of a NumPy or MATLAB file.
+
+Letters: H rows, W columns.
+"""
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from dmssn.config import SettingError
 from dmssn.pictures import PICTURE_SUFFIXES, read_grey
 
 VARIABLE_SUFFIXES = (".npz", ".mat")
@@ -32,8 +39,9 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, the variable is not there, is none of a mask's, or is not
-            the only one that could be it.
+        SettingError: It has no such variable.
+        ValueError: The file is damaged, what it holds is no mask, or more than one variable could
+            be it.
     """
     if path.suffix.lower() in VARIABLE_SUFFIXES:
         return _salient_variable(path, key)
@@ -53,7 +61,8 @@ def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slic
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The variable is not there, or is no crop of such an image.
+        SettingError: It has no such variable.
+        ValueError: The variable is no crop of such an image, or the file is damaged.
     """
     values = _read_variable(path, key).ravel()
     rows_columns = f"0 <= start < stop in {shape[0]} rows and {shape[1]} columns"
@@ -65,10 +74,10 @@ def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slic
     return slice(top, bottom), slice(left, right)
 
 
-def _salient_levels(path: Path, levels: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _salient_levels(path: Path, levels: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a picture is salient, or an error if its levels leave that open."""
     if np.isin(levels, (0, 1)).all():
-        return levels != 0
+        return levels.astype(np.bool_)
     if not np.issubdtype(levels.dtype, np.unsignedinteger):
         raise ValueError(f"{path}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}")
     full = np.iinfo(levels.dtype).max
@@ -91,7 +100,7 @@ def _salient_variable(path: Path, key: str | None) -> NDArray[np.bool_]:
         )
     if np.isnan(values).any():
         raise ValueError(f"{path}: the mask {name!r} holds NaN")
-    return values != 0
+    return values.astype(np.bool_)
 
 
 def _mask_name(path: Path) -> str:
@@ -107,17 +116,13 @@ def _mask_name(path: Path) -> str:
 
 def _shapes(path: Path) -> dict[str, Shape]:
     """Shape of each variable, in MATLAB's order of axes; the values stay unread."""
-    try:
+    with _reading(path):
         if path.suffix.lower() == ".npz":
             return _npz_shapes(path)
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
                 return {k: v.shape[::-1] for k, v in file.items() if isinstance(v, h5py.Dataset)}
         return {name: shape for name, shape, _ in scipy.io.whosmat(path, appendmat=False)}
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: damaged or no {path.suffix} file: {error}") from None
 
 
 def _npz_shapes(path: Path) -> dict[str, Shape]:
@@ -135,12 +140,12 @@ def _npz_shapes(path: Path) -> dict[str, Shape]:
     return shapes
 
 
-def _read_variable(path: Path, name: str) -> NDArray[np.generic]:
+def _read_variable(path: Path, name: str) -> NDArray[Any]:
     """One variable, with MATLAB's order of axes."""
     names = _shapes(path)
     if name not in names:
-        raise ValueError(f"{path}: no variable {name!r}; it holds {', '.join(names)}")
-    try:
+        raise SettingError(f"{path}: no variable {name!r}; it holds {', '.join(names)}")
+    with _reading(path):
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as archive:
                 return np.asarray(archive[name])
@@ -148,5 +153,14 @@ def _read_variable(path: Path, name: str) -> NDArray[np.generic]:
             with h5py.File(path) as file:
                 return np.asarray(file[name]).T
         return np.asarray(scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name])
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: {name!r} cannot be read: {error}") from None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file in whatever a library raises on a damaged one, which is nearly anything."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: damaged, or no {path.suffix} file: {error}") from error

@@ -1,6 +1,7 @@
 """Grey pictures: one number a pixel, as the file stores it. Letters: H rows, W columns."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -14,7 +15,7 @@ COLOUR_SPREAD = 16
 """Levels of 255 between the channels of a pixel that are still grey: JPEG rounds each channel."""
 
 
-def read_grey(path: Path) -> NDArray[np.generic]:
+def read_grey(path: Path) -> NDArray[Any]:
     """Read a picture of one channel, or of equal ones.
 
     Returns:
@@ -26,42 +27,35 @@ def read_grey(path: Path) -> NDArray[np.generic]:
     """
     try:
         levels = _tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _picture(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError, MemoryError):
         raise
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,  # of the decoders of compressed TIFF pages
-        SyntaxError,  # of Pillow, for a damaged PNG
-        Image.DecompressionBombError,
-    ) as error:
-        raise ValueError(f"{path}: not a picture that can be read: {error}") from None
+    except Exception as error:  # the decoders raise nearly anything on a damaged file
+        raise ValueError(f"{path}: not a picture that can be read: {error}") from error
     return levels if levels.ndim == 2 else _one_channel(path, levels)
 
 
-def _picture(path: Path) -> NDArray[np.generic]:
+def _picture(path: Path) -> NDArray[Any]:
     """Levels of shape (H, W) or (H, W, channels)."""
     with Image.open(path) as picture:
         if picture.mode == "P":
             return np.asarray(picture.convert("RGBA"))
-        levels: NDArray[np.generic] = np.asarray(picture)
+        levels: NDArray[Any] = np.asarray(picture)
         # Pillow before 11 opens a 16-bit grey PNG as 32-bit numbers.
         return levels.astype(np.uint16) if picture.mode == "I" else levels
 
 
-def _tiff(path: Path) -> NDArray[np.generic]:
-    """Levels of the first page, shape (H, W) or (H, W, channels)."""
+def _tiff(path: Path) -> NDArray[Any]:
+    """Levels of the first image, shape (H, W) or (H, W, channels)."""
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
-        levels: NDArray[np.generic] = page.asarray()
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            raise ValueError("it has a palette; save it as grey")
-        # A page that counts down from white is stored as its negative.
-        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        return np.invert(levels) if inverted else levels
+        levels: NDArray[Any] = tiff.series[0].asarray()  # a stack shows by its shape
+        kind = tiff.pages.first.photometric
+    if kind == tifffile.PHOTOMETRIC.PALETTE:
+        raise ValueError("it has a palette; save it as grey")
+    # A page that counts down from white is stored as its negative.
+    return np.invert(levels) if kind == tifffile.PHOTOMETRIC.MINISWHITE else levels
 
 
-def _one_channel(path: Path, levels: NDArray[np.generic]) -> NDArray[np.generic]:
+def _one_channel(path: Path, levels: NDArray[Any]) -> NDArray[Any]:
     """The one channel of a picture whose channels say the same."""
     if (
         levels.ndim != 3

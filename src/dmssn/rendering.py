@@ -12,7 +12,7 @@ XYZ_TO_SRGB = np.array(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
 )
 """CIE XYZ to linear sRGB (IEC 61966-2-1)."""
-COLOUR_NM = (610.0, 550.0, 460.0)
+COLOUR_NM = (640.0, 550.0, 460.0)
 """Red, green and blue, where the camera sees only parts of the visible."""
 VISIBLE_NM = (450.0, 650.0)
 """A camera whose bands reach past both ends, closely enough, gives true colour."""
@@ -30,27 +30,25 @@ def render(cube: Cube) -> NDArray[np.uint8]:
     Returns:
         sRGB of shape (H, W, 3); invalid pixels are black.
     """
-    valid = cube.valid()
-    data = np.where(valid[:, :, None], cube.data, 0)
-    if covers_visible(cube.wavelengths_nm):
-        assert cube.wavelengths_nm is not None
-        linear = data @ _colour_weights(cube.wavelengths_nm)
-        picture = _stretch(linear, valid)
+    valid, nm = cube.valid(), cube.wavelengths_nm
+    if nm is not None and covers_visible(nm):
+        with np.errstate(invalid="ignore", over="ignore"):  # invalid pixels are blacked out below
+            picture = _stretch(cube.data @ _colour_weights(nm), valid)
     else:
-        bands = _three_bands(cube)
-        picture = np.stack([_stretch(data[:, :, b], valid) for b in bands], axis=2)
+        picture = np.stack(
+            [_stretch(cube.data[:, :, b], valid) for b in _three_bands(cube)], axis=2
+        )
     encoded = np.where(
         picture <= 0.0031308,
         12.92 * picture,
         1.055 * np.maximum(picture, 1e-9) ** (1 / 2.4) - 0.055,
     )
-    return np.asarray(np.where(valid[:, :, None], np.rint(encoded * 255), 0), dtype=np.uint8)
+    encoded[~valid] = 0
+    return np.asarray(np.rint(encoded * 255), dtype=np.uint8)
 
 
-def covers_visible(wavelengths_nm: NDArray[np.float64] | None) -> bool:
+def covers_visible(wavelengths_nm: NDArray[np.float64]) -> bool:
     """Whether bands cover the visible closely enough for true colour."""
-    if wavelengths_nm is None or wavelengths_nm.size < 3:
-        return False
     low, high = VISIBLE_NM
     if wavelengths_nm[0] > low or wavelengths_nm[-1] < high:
         return False
@@ -102,4 +100,6 @@ def _stretch(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[n
     if not valid.any():
         return np.zeros_like(values)
     low, high = np.percentile(values[valid], [1, 99.5])
-    return np.asarray(np.clip((values - low) / max(float(high - low), 1e-12), 0, 1))
+    span = high - low if high > low else 1.0
+    known = np.where(valid if values.ndim == 2 else valid[:, :, None], values, low)
+    return np.asarray(np.clip((known - low) / span, 0, 1))

@@ -31,11 +31,19 @@ class Packing(NamedTuple):
     """Regions of each image, in the order of the table; they sum to R."""
 
 
-class AutoencoderOutput(NamedTuple):
-    """What an autoencoder computes; the student imitates the teacher's first three.
+class Features(NamedTuple):
+    """What the student imitates of the teacher: maps (N, C, H, W) or tables (R, C)."""
 
-    Maps (N, C, H, W) for a dense batch, tables (R, C) for a packed one.
-    """
+    encoded: Tensor
+    """After the 64-wide block of the encoder."""
+    code: Tensor
+    """The bottleneck, 32 channels."""
+    decoded: Tensor
+    """After the 64-wide layers of the decoder."""
+
+
+class AutoencoderOutput(NamedTuple):
+    """All that an autoencoder computes: maps (N, C, H, W) or tables (R, C)."""
 
     encoded: Tensor
     """After the 64-wide layer of the encoder."""
@@ -116,9 +124,7 @@ class Student(nn.Module):
 
     def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         """Only the code, (N, C, H, W) or (R, C)."""
-        for layer in self.encoder:
-            x = layer(x, packing)
-        return x
+        return _run(self.encoder, x, packing)
 
 
 class TeacherBlock(nn.Module):
@@ -193,30 +199,27 @@ class Teacher(nn.Module):
         Raises:
             ValueError: A packed table was given to a teacher with ``spatial``.
         """
-        encoded = self._encode_hidden(x, packing)
-        code = self._run(self.encoder[3:], encoded, packing)
-        decoded = self._run(self.decoder[:2], code, packing)
+        features = self.features(x, packing)
         return AutoencoderOutput(
-            encoded, code, decoded, self._run(self.decoder[2:], decoded, packing)
+            *features, reconstruction=_run(self.decoder[2:], features.decoded, packing)
         )
 
-    def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
-        """Only the code, (N, 32, H, W) or (R, 32); raises as ``forward`` does."""
-        return self._run(self.encoder[3:], self._encode_hidden(x, packing), packing)
-
-    def _encode_hidden(self, x: Tensor, packing: Packing | None) -> Tensor:
+    def features(self, x: Tensor, packing: Packing | None = None) -> Features:
+        """Only what the student imitates, two thirds of the work; raises as ``forward`` does."""
         if self.spatial and packing is not None:
             raise ValueError(
                 "a spatial teacher looks at neighbouring pixels: give it dense (N, B, H, W) cubes "
                 "or build it with spatial=False"
             )
-        return self._run(self.encoder[:3], x, packing)
+        encoded = _run(self.encoder[:3], x, packing)
+        code = _run(self.encoder[3:], encoded, packing)
+        return Features(encoded, code, _run(self.decoder[:2], code, packing))
 
-    @staticmethod
-    def _run(layers: nn.ModuleList, x: Tensor, packing: Packing | None) -> Tensor:
-        for layer in layers:
-            x = layer(x, packing)
-        return x
+
+def _run(layers: nn.ModuleList, x: Tensor, packing: Packing | None) -> Tensor:
+    for layer in layers:
+        x = layer(x, packing)
+    return x
 
 
 def check_bands(bands: int) -> None:

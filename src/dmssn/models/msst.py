@@ -54,6 +54,26 @@ class MSSTConfig:
                 )
 
 
+class Dropout(nn.Dropout):
+    """Dropout that is several times faster on a CPU than PyTorch's: a quarter of the draws.
+
+    Each 64-bit draw decides for four numbers; the rate is met to 1 / 65536.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; zeros with probability ``p`` in training, the rest scaled by 1 / (1 - p)."""
+        if not self.training or self.p == 0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.p)
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        threshold = round(self.p * 2**16) - 2**15
+        keep = draws.view(torch.int16)[: x.numel()] >= threshold
+        factor = keep.to(x.dtype).mul_(1 / (1 - self.p))
+        # In the order of memory, or multiplying would have to hop.
+        return x * factor.as_strided(x.shape, x.stride())
+
+
 class Attention(nn.Module):
     """Two groups of heads with the same queries' input and different keys and values.
 
@@ -67,7 +87,6 @@ class Attention(nn.Module):
         """``heads`` is that of one group; each group attends with all the channels."""
         super().__init__()
         self.heads = heads
-        self.attention_dropout = attention_dropout
         self.query = nn.Conv2d(channels, 2 * channels, kernel_size=1)
         # At a height or width that the reduction does not divide, the last rows or columns
         # become no keys, as in the published network.
@@ -77,7 +96,8 @@ class Attention(nn.Module):
         self.spectral_key = nn.Conv2d(channels, channels, kernel_size=1)
         self.spectral_value = nn.Conv2d(channels, channels, kernel_size=1)
         self.project = nn.Conv2d(2 * channels, channels, kernel_size=1)
-        self.dropout = nn.Dropout(dropout)
+        self.attention_dropout = Dropout(attention_dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
@@ -85,15 +105,20 @@ class Attention(nn.Module):
         reduced = self.reduce(x)
         key = torch.cat([self.spatial_key(reduced), self.spectral_key(reduced)], dim=1)
         value = torch.cat([self.spatial_value(reduced), self.spectral_value(reduced)], dim=1)
-        mixed = F.scaled_dot_product_attention(
-            self._split(self.query(x)),
-            self._split(key),
-            self._split(value),
-            dropout_p=self.attention_dropout if self.training else 0.0,
-        )
+        mixed = self._attend(*(self._split(part) for part in (self.query(x), key, value)))
         mixed = mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
         projected: Tensor = self.dropout(self.project(mixed))
         return projected
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Queries (N, 2G, L, D), keys and values (N, 2G, S, D) to (N, 2G, L, D)."""
+        rate = self.attention_dropout.p if self.training else 0.0
+        if rate and query.device.type == "cpu":
+            # PyTorch's kernel for CPUs knows no dropout, and what stands in draws it slowly.
+            scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
+            mixed: Tensor = self.attention_dropout(scores.softmax(dim=-1)) @ value
+            return mixed
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
 
     def _split(self, x: Tensor) -> Tensor:
         """(N, 2C, H, W) to (N, 2G, L, D): the spatial group's heads, then the spectral one's."""
@@ -119,7 +144,7 @@ class MLP(nn.Module):
         self.widen = nn.Conv2d(channels, hidden, kernel_size=1)
         self.depthwise = nn.Conv2d(hidden, hidden, kernel_size=3, padding=1, groups=hidden)
         self.narrow = nn.Conv2d(hidden, channels, kernel_size=1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""

@@ -6,7 +6,6 @@ Letters: N images, B bands, C channels, H rows, W columns, R regions of all imag
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dmssn.models.autoencoder import AutoencoderOutput, Packing, Student
@@ -35,9 +34,8 @@ def spread(code: Tensor, region_map: Tensor) -> Tensor:
     Returns:
         (N, C, H, W), channels last in memory; 0 outside.
     """
-    # An embedding, because its gradient is summed in parallel; row 0 is the outside.
-    table = F.pad(code, (0, 0, 1, 0))
-    return F.embedding(region_map + 1, table, padding_idx=0).permute(0, 3, 1, 2)
+    outside = code.new_zeros(1, code.shape[1])
+    return torch.cat([code, outside])[region_map].permute(0, 3, 1, 2)  # -1 is the last row
 
 
 class DMSSN(nn.Module):

@@ -95,19 +95,18 @@ def _decide(
         return convention.band_axis, convention.reason
     as_long = [axis for axis in range(3) if shape[axis] == wavelength_count]
     guess = axis_from_lengths(shape)
-    if convention:
-        usual = convention.band_axis
-        if usual in as_long:
-            return usual, f"{convention.reason}, and as long as the list of wavelengths"
-        if not as_long and guess in (None, usual):
-            return usual, convention.reason
+    usual = convention.band_axis if convention else None
+    if convention and usual in as_long:
+        return convention.band_axis, f"{convention.reason}, and as long as the list of wavelengths"
+    if convention and not as_long and guess in (None, usual):
+        return convention.band_axis, convention.reason
     if len(as_long) == 1:
         return as_long[0], "the only one as long as the list of wavelengths"
     if guess is not None and (guess in as_long or (not as_long and not convention)):
         return guess, f"by the lengths, only {shape[guess]} can be the number of bands"
     doubt = "cannot tell which axis holds the bands"
     if convention and not as_long:
-        doubt = f"{convention.reason} has the bands on axis {usual}, the lengths say axis {guess}"
+        doubt = f"axis {usual} by the format ({convention.reason}), axis {guess} by the lengths"
     choices = "; ".join(f"{axis}: {_as_read(shape, axis, convention)}" for axis in range(3))
     raise ValueError(f"{path}: shape {shape}: {doubt}; pass --band-axis ({choices})")
 

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from spectral.io import envi
 
 from dmssn.readers.stored import Convention, Stored, Wavelengths, parsing, require_real
@@ -131,10 +132,10 @@ def _wavelengths(path: Path, header: Header) -> Wavelengths | None:
     )
 
 
-def _good_bands(path: Path, header: Header, bands: int) -> np.ndarray | None:
+def _good_bands(path: Path, header: Header, bands: int) -> NDArray[np.bool_] | None:
     if "bbl" not in header:
         return None
-    good = np.array(_numbers(path, header, "bbl")) != 0
+    good: NDArray[np.bool_] = np.array(_numbers(path, header, "bbl")) != 0
     if good.size != bands:
         raise ValueError(f"{path}: bbl has {good.size} values for {bands} bands; correct one")
     return good

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from dmssn.readers import wavelengths
-from dmssn.readers.stored import Convention, Stored, Wavelengths, parsing
+from dmssn.readers.stored import REAL_KINDS, Convention, Stored, Wavelengths, parsing
 from dmssn.readers.variables import Variable, choose_cube
 
 MATLAB = Convention("BWH", "MATLAB 7.3's order (rows, columns, bands), reversed in HDF5", False)
@@ -43,10 +43,16 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
         path,
         dataset,
         key=cube.name,
-        convention=MATLAB if path.suffix.lower() == ".mat" else None,
+        convention=MATLAB if _is_matlab(path) else None,
         wavelengths=wavelengths.best_match(found, cube.shape),
         ignore_value=ignore,
     )
+
+
+def _is_matlab(path: Path) -> bool:
+    """Whether MATLAB wrote the file, by its name or by the text MATLAB puts before the HDF5."""
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".mat" or file.read(10) == b"MATLAB 7.3"
 
 
 def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -78,7 +84,11 @@ def _wavelengths(
     for other in sorted(datasets, key=lambda item: item.rpartition("/")[0] != folder):
         item = datasets[other]
         last = other.rpartition("/")[2]
-        if wavelengths.is_name(last) and item.dtype.kind in "iuf" and 0 < item.size == max(item.shape, default=0):
+        if (
+            wavelengths.is_name(last)
+            and item.dtype.kind in REAL_KINDS
+            and wavelengths.is_vector(item.shape)
+        ):
             unit = wavelengths.unit_in_name(last) or _unit(item, ("units", "unit"))
             values = np.asarray(item[()], np.float64).ravel()
             yield Wavelengths(values, unit, f"wavelengths in {other!r}")
@@ -91,10 +101,12 @@ def _wavelengths(
 def _in_attributes(holder: h5py.HLObject, where: str) -> Iterator[Wavelengths]:
     for name, value in holder.attrs.items():
         values = np.asarray(value)
-        if wavelengths.is_name(name) and values.dtype.kind in "iuf" and values.ndim:
+        if wavelengths.is_name(name) and values.dtype.kind in REAL_KINDS and values.ndim:
             unit = wavelengths.unit_in_name(name)
             unit = unit or _unit(holder, (f"{name}_units", f"{name}_unit", "wavelength_units"))
-            yield Wavelengths(values.astype(np.float64).ravel(), unit, f"wavelengths in {name!r}, {where}")
+            yield Wavelengths(
+                values.astype(np.float64).ravel(), unit, f"wavelengths in {name!r}, {where}"
+            )
 
 
 def _unit(holder: h5py.HLObject, names: tuple[str, ...]) -> str | None:
@@ -107,4 +119,4 @@ def _unit(holder: h5py.HLObject, names: tuple[str, ...]) -> str | None:
 def _ignore_value(dataset: h5py.Dataset) -> float | None:
     """The number that means "no data" by the attribute of the CF conventions, if there is one."""
     value = np.asarray(dataset.attrs.get("_FillValue", np.array([])))
-    return float(value.ravel()[0]) if value.size and value.dtype.kind in "iuf" else None
+    return float(value.ravel()[0]) if value.size and value.dtype.kind in REAL_KINDS else None

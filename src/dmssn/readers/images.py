@@ -47,11 +47,14 @@ def open_images(folder: Path, key: str | None) -> Stored:
     """
     if key is not None:
         raise SettingError(f"{folder}: --key does not apply to a folder of pictures; leave it out")
-    paths = sorted(folder.iterdir(), key=natural_order)
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = sorted(visible, key=natural_order)
     kinds = {path: _kind(path) for path in paths if path.suffix.lower() in SUFFIXES}
     counts = Counter(kind for kind in kinds.values() if kind.mode in DTYPES)
     if not counts or max(counts.values()) < 2:
-        raise ValueError(f"{folder}: expected two or more one-band pictures, {_found(paths, kinds)}")
+        raise ValueError(
+            f"{folder}: expected two or more one-band pictures, {_found(paths, kinds)}"
+        )
     (bands_kind, count), *others = counts.most_common()
     if others and others[0][1] == count:
         raise ValueError(
@@ -121,7 +124,9 @@ def _notes(paths: list[Path], bands: list[Path]) -> tuple[str, ...]:
 
 def _found(paths: list[Path], kinds: dict[Path, Kind]) -> str:
     if kinds:
-        held = ", ".join(f"{path.name} ({kind.mode})" for path, kind in list(kinds.items())[:LISTED])
+        held = ", ".join(
+            f"{path.name} ({kind.mode})" for path, kind in list(kinds.items())[:LISTED]
+        )
         return f"found {held}"
     folders = [path.name for path in paths if path.is_dir()]
     return f"found the folders {_listed(folders)}; give one" if folders else "found no pictures"

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy import io
 
 from dmssn.readers import wavelengths
-from dmssn.readers.stored import Convention, Loaded, Stored, Wavelengths, parsing
+from dmssn.readers.stored import Convention, Loaded, Stored, parsing
 from dmssn.readers.variables import Variable, choose_cube
 
 HABIT = Convention("HWB", "MATLAB's order (rows, columns, bands)", certain=False)
 DTYPES = {"double": "float64", "single": "float32", "logical": "bool"} | {
     name: name for bits in (8, 16, 32, 64) for name in (f"int{bits}", f"uint{bits}")
 }
-"""MATLAB class to numpy type; variables of other classes are no arrays of numbers."""
+"""MATLAB class to numpy type; other classes (structures, cells, text) hold objects."""
 
 
 def open_matlab(path: Path, key: str | None) -> Stored:
@@ -30,18 +30,10 @@ def open_matlab(path: Path, key: str | None) -> Stored:
     with parsing(path):
         listed = io.whosmat(str(path))
     variables = [
-        Variable(name, shape, np.dtype(DTYPES[kind])) for name, shape, kind in listed if kind in DTYPES
+        Variable(name, shape, np.dtype(DTYPES.get(kind, "O"))) for name, shape, kind in listed
     ]
     cube = choose_cube(path, variables, key)
-    found = [
-        Wavelengths(
-            _load(path, item.name).ravel().astype(np.float64),
-            wavelengths.unit_in_name(item.name),
-            f"wavelengths in {item.name!r}",
-        )
-        for item in variables
-        if wavelengths.is_name(item.name) and max(item.shape) == np.prod(item.shape)
-    ]
+    found = wavelengths.in_variables(variables, lambda name: _load(path, name))
     return Stored(
         path,
         Loaded(path, cube.shape, cube.dtype, lambda: _load(path, cube.name)),

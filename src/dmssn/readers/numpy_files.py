@@ -12,7 +12,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from dmssn.readers import wavelengths
-from dmssn.readers.stored import Loaded, Stored, Wavelengths, parsing, require_real
+from dmssn.readers.stored import Loaded, Stored, parsing, require_real
 from dmssn.readers.variables import Variable, choose_cube
 
 
@@ -22,6 +22,9 @@ def map_npy(path: Path) -> NDArray[np.generic]:
     Raises:
         ValueError: The file is damaged, or does not hold integers or floats.
     """
+    with path.open("rb") as file:
+        if file.read(len(npy_format.MAGIC_PREFIX)) != npy_format.MAGIC_PREFIX:
+            raise ValueError(f"{path}: is not a numpy file, whatever its name")
     with parsing(path):
         array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     require_real(path, "the array", array.dtype)
@@ -50,17 +53,7 @@ def open_npz(path: Path, key: str | None) -> Stored:
     with parsing(path):
         variables = list(_variables(path))
     cube = choose_cube(path, variables, key)
-    found = [
-        Wavelengths(
-            _load(path, item.name).ravel().astype(np.float64),
-            wavelengths.unit_in_name(item.name),
-            f"wavelengths in {item.name!r}",
-        )
-        for item in variables
-        if wavelengths.is_name(item.name)
-        and item.dtype.kind in "iuf"
-        and 0 < np.prod(item.shape) == max(item.shape, default=0)
-    ]
+    found = wavelengths.in_variables(variables, lambda name: _load(path, name))
     return Stored(
         path,
         Loaded(path, cube.shape, cube.dtype, lambda: _load(path, cube.name)),

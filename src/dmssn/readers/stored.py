@@ -97,7 +97,7 @@ class Loaded:
         path: File the array comes from, for messages.
         shape: Lengths of the axes, known without loading.
         dtype: Type of the numbers as the file states it.
-        load: Loads the array.
+        load: Loads the array; its errors name the file.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Loaded:
         dtype: np.dtype[Any],
         load: Callable[[], NDArray[Any]],
     ) -> None:
+        """Keep what is known; nothing is loaded yet."""
         self.path = path
         self.shape = shape
         self.dtype = dtype
@@ -123,8 +124,7 @@ class Loaded:
         Raises:
             ValueError: The file is damaged, or its numbers are not real ones.
         """
-        with parsing(self.path):
-            array = self._load()
+        array = self._load()
         require_real(self.path, "its cube", array.dtype)
         if array.shape != self.shape:
             raise ValueError(
@@ -162,6 +162,6 @@ def parsing(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         said = str(error) or type(error).__name__
-        raise ValueError(f"{path}: cannot be read, it is damaged or of another format: {said}") from (
-            error
-        )
+        raise ValueError(
+            f"{path}: cannot be read, it is damaged or of another format: {said}"
+        ) from (error)

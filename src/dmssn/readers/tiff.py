@@ -3,6 +3,9 @@
 Letters: H rows, W columns, B bands.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,7 @@ def open_tiff(path: Path, key: str | None) -> Stored:
         ValueError: The file is damaged, or it is not clear what the cube is.
         SettingError: It has no series called ``key``.
     """
-    with parsing(path), tifffile.TiffFile(path) as tiff:
+    with parsing(path), _strict(), tifffile.TiffFile(path) as tiff:
         series = list(tiff.series)
         variables = [Variable(str(i), item.shape, item.dtype) for i, item in enumerate(series)]
         no_data = series[0].keyframe.tags.valueof(NO_DATA_TAG) if series else None
@@ -40,9 +43,33 @@ def open_tiff(path: Path, key: str | None) -> Stored:
 
 
 def _load(path: Path, series: int) -> NDArray[np.generic]:
-    with parsing(path), tifffile.TiffFile(path) as tiff:
+    with parsing(path), _strict(), tifffile.TiffFile(path) as tiff:
         array: NDArray[np.generic] = tiff.series[series].asarray()
     return array
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Make tifffile fail on damage that it only logs, such as lost pages.
+
+    Raises:
+        ValueError: It logged an error.
+    """
+    said: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            said.append(record.getMessage())
+        return record.levelno < logging.ERROR
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+    if said:
+        raise ValueError(said[0])
 
 
 def _convention(axes: str) -> Convention | None:

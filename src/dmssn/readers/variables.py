@@ -46,10 +46,11 @@ def choose_cube(path: Path, variables: Sequence[Variable], key: str | None) -> V
     if not cubes and three:
         require_real(path, f"variable {three[0].name!r}", three[0].dtype)
     if not cubes:
-        raise ValueError(
-            f"{path}: expected a variable with three axes, found "
-            f"{_listed(variables) or 'no arrays'}"
-        )
+        hint = ""
+        if any(item.dtype.kind == "O" for item in variables):
+            hint = "; structures and cells are not looked into, save the cube on its own"
+        found = _listed(variables) or "no arrays"
+        raise ValueError(f"{path}: expected a variable with three axes, found {found}{hint}")
     return cubes[0]
 
 

@@ -1,13 +1,15 @@
 """Wavelengths of a file in nanometres: what they are called, their unit, their order."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.readers.stored import Wavelengths
+from dmssn.readers.stored import REAL_KINDS, Wavelengths
+from dmssn.readers.variables import Variable
 
 NAME = re.compile(
     r"(cent(er|re)_?)?(wave_?lengths?|waves?|wls?|wvls?|lambdas?|band_?cent(er|re)s?)"
@@ -16,11 +18,10 @@ NAME = re.compile(
 )
 """Names under which variables and attributes hold wavelengths."""
 UNITS_NM = {
-    1.0: ("nm", "nanometer", "nanometers", "nanometre", "nanometres"),
-    1000.0: ("um", "µm", "μm", "micron", "microns")
-    + ("micrometer", "micrometers", "micrometre", "micrometres"),
+    1.0: re.compile("nm|nanomet(er|re)s?"),
+    1000.0: re.compile("[uµμ]m|microns?|micromet(er|re)s?"),
 }
-"""Nanometres in one unit: how the unit is written."""
+"""Nanometres in one unit: how the unit is written, in lower case."""
 UNSTATED = ("", "unknown", "none")
 LONGEST_IN_MICROMETRES = 100.0
 """Wavelengths of unknown unit that are all below this are micrometres: no imager sees 100 nm."""
@@ -49,6 +50,31 @@ def is_name(name: str) -> bool:
         (True, True, False)
     """
     return NAME.fullmatch(name) is not None
+
+
+def in_variables(
+    variables: Sequence[Variable], load: Callable[[str], NDArray[Any]]
+) -> list[Wavelengths]:
+    """The variables of a file that are wavelengths by their name, type and shape (a vector).
+
+    Args:
+        variables: All variables of the file.
+        load: Loads one by its name.
+    """
+    return [
+        Wavelengths(
+            load(item.name).ravel().astype(np.float64),
+            unit_in_name(item.name),
+            f"wavelengths in {item.name!r}",
+        )
+        for item in variables
+        if is_name(item.name) and item.dtype.kind in REAL_KINDS and is_vector(item.shape)
+    ]
+
+
+def is_vector(shape: tuple[int, ...]) -> bool:
+    """Whether at most one axis is longer than 1, and none is empty."""
+    return 0 < int(np.prod(shape)) == max(shape, default=0)
 
 
 def best_match(found: list[Wavelengths], shape: tuple[int, ...]) -> Wavelengths | None:
@@ -83,7 +109,7 @@ def to_nm(path: Path, stored: Wavelengths) -> tuple[NDArray[np.float64] | None, 
             )
         return values, (f"the {stored.origin} state no unit: taken as nanometres",)
     for factor, names in UNITS_NM.items():
-        if unit in names:
+        if names.fullmatch(unit):
             return values * factor, ()
     return None, (
         f"the {stored.origin} are in {stored.unit!r}, neither nanometres nor micrometres: "

@@ -16,15 +16,56 @@ def plain(rng: Generator, canvas: Canvas) -> list[Material]:
     """One sheet of cloth, card, wall or table top, often nearly black; a second one at times."""
     sheets = [_sheet(rng)]
     lay(rng, canvas, sheets[0], vary=rng.uniform(0.01, 0.12))
+    if rng.random() < 0.12:
+        sheets.append(_sheet(rng))
+        lay(rng, canvas, sheets[-1], vary=0.03, coverage=_pattern(rng, canvas))
     if rng.random() < 0.3:  # a table before a wall
         sheets.append(_sheet(rng))
         below = _below(rng, canvas, rng.uniform(0.25, 0.8), wobble=0)
-        lay(rng, canvas, sheets[1], vary=rng.uniform(0.01, 0.15), coverage=below)
+        lay(rng, canvas, sheets[-1], vary=rng.uniform(0.01, 0.15), coverage=below)
+    if rng.random() < 0.08:
+        _chart(rng, canvas)
     return sheets
 
 
+def _pattern(rng: Generator, canvas: Canvas) -> Plane:
+    """Coverage of the stripes, checks or dots of a printed cloth."""
+    period = min(canvas.shape) * np.exp(rng.uniform(np.log(0.03), np.log(0.2)))
+    if rng.random() < 0.5:
+        field = textures.stripes(rng, canvas.shape, period)
+    else:
+        field = textures.weave(rng, canvas.shape, period)
+    return np.asarray(np.clip((field - rng.uniform(-0.5, 1)) * 2, 0, 1), dtype=np.float32)
+
+
+def _chart(rng: Generator, canvas: Canvas) -> None:
+    """A colour chart or label at one border, cut by it, as bench cameras often have in view."""
+    height, width = canvas.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    if rng.random() < 0.5:
+        y, x = x, y
+    length, across = (width, height) if y[0, 0] == y[0, -1] else (height, width)
+    if rng.random() < 0.5:
+        y = across - 1 - y
+    cell, rows = across * rng.uniform(0.05, 0.12), int(rng.integers(1, 4))
+    first, columns = rng.uniform(-0.2, 0.4) * length, int(rng.integers(3, 8))
+    u, v = (x - first) / cell, (y + cell * rng.uniform(0, 0.6)) / cell
+    frame = (u > -0.2) & (u < columns + 0.2) & (v < rows + 0.2)
+    lay(rng, canvas, materials.grey(rng, rng.uniform(0.02, 0.1)), 0.02, frame.astype(np.float32))
+    window = (u % 1 > 0.1) & (u % 1 < 0.9) & (v % 1 > 0.1) & (v % 1 < 0.9)
+    for row in range(rows):
+        for column in range(columns):
+            patch = window & (np.floor(u) == column) & (np.floor(v) == row)
+            if patch.any():
+                colour = materials.pigment(rng) if rng.random() < 0.6 else _sheet(rng)
+                even = np.ones((1, *canvas.shape), dtype=np.float32)
+                canvas.cover(Material(colour.spectra[:1]), patch.astype(np.float32), even)
+
+
 def _sheet(rng: Generator) -> Material:
-    kind = rng.choice(["black", "grey", "white", "coloured", "wood"], p=[0.4, 0.2, 0.12, 0.16, 0.12])
+    kind = rng.choice(
+        ["black", "grey", "white", "coloured", "wood"], p=[0.45, 0.17, 0.12, 0.15, 0.11]
+    )
     if kind == "black":
         return materials.grey(rng, np.exp(rng.uniform(np.log(0.006), np.log(0.06))))
     if kind == "grey":
@@ -32,7 +73,7 @@ def _sheet(rng: Generator) -> Material:
     if kind == "white":
         return materials.grey(rng, rng.uniform(0.55, 0.9))
     if kind == "coloured":
-        return rng.choice(np.array([materials.pigment, materials.made_up]))(rng)
+        return materials.pigment(rng) if rng.random() < 0.5 else materials.made_up(rng)
     return materials.measured(rng, materials.DRY)
 
 
@@ -58,7 +99,7 @@ def ground(rng: Generator, canvas: Canvas) -> list[Material]:
 
 def horizon(rng: Generator, canvas: Canvas) -> list[Material]:
     """Two or three zones one above the other: wall or sky, plants or buildings, ground."""
-    palette = [rng.choice(np.array([_far, _natural]))(rng)]
+    palette = [_far(rng) if rng.random() < 0.5 else _natural(rng)]
     lay(rng, canvas, palette[0], vary=rng.uniform(0.01, 0.1))
     for line in np.sort(rng.uniform(0.15, 0.85, rng.integers(1, 3))):
         palette.append(_natural(rng))

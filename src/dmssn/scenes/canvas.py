@@ -25,6 +25,7 @@ class Canvas:
     """
 
     def __init__(self, height: int, width: int) -> None:
+        """Start with nothing painted."""
         self.shape = (height, width)
         self.planes: list[Plane] = []
         self.spectra: list[NDArray[np.float64]] = []

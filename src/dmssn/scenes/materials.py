@@ -72,7 +72,7 @@ def library() -> dict[str, NDArray[np.float64]]:
 
 def measured(rng: Generator, classes: Sequence[str]) -> Material:
     """A material of the library: a mix of up to three spectra of one class, and its neighbours."""
-    spectra = library()[classes[rng.integers(len(classes))]]
+    spectra = library()[classes[int(rng.integers(len(classes)))]]
     picks = spectra[rng.integers(len(spectra), size=4)]
     shares = rng.dirichlet([4.0, 1.0, 0.5])
     base = shares @ picks[:3]

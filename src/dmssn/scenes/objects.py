@@ -1,14 +1,13 @@
 """Objects: where they are, what they are made of, and how they catch the light."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from dmssn.scenes import shapes, textures
+from dmssn.scenes import textures
 from dmssn.scenes.canvas import Box, Canvas
 from dmssn.scenes.materials import GRID_NM, Material
 from dmssn.scenes.shapes import Part
@@ -18,7 +17,7 @@ WHITE = Material(np.ones((1, GRID_NM.size)))
 """What a highlight reflects: the lamp itself."""
 
 Vector = NDArray[np.float64]
-Draw = Callable[[Generator], list[Part]]
+"""A unit vector (x, y, z): x to the right, y down, z toward the camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +26,15 @@ class Thing:
 
     Attributes:
         parts: Its shape, in units of its own size.
-        materials: What its parts are of, at least two.
-        y, x: Its centre in pixels.
+        materials: What its parts are of; a part's ``material`` counts around this list.
+        y: Row of its centre in pixels.
+        x: Column of its centre in pixels.
         scale: Pixels to one unit of its shape.
         angle: How far it is turned, in radians.
-        round: Depth of its relief: 1 a ball, 0 a flat picture.
-        pattern: How much its second material shows on its first, 0..1.
+        relief: Depth of its parts: 1 a ball, 0 a flat picture.
+        rim: How far from its outline it is curved, as a share of its half width, in (0, 1].
+        pattern: How much its last material shows on its others as spots or stripes, in [0, 1].
+        ambient: Share of the light that comes from all around, in [0, 1].
     """
 
     parts: list[Part]
@@ -41,8 +43,10 @@ class Thing:
     x: float
     scale: float
     angle: float
-    round: float
-    pattern: float
+    relief: float = 0.0
+    rim: float = 1.0
+    pattern: float = 0.0
+    ambient: float = 1.0
 
 
 def unit_area(parts: list[Part]) -> float:
@@ -57,10 +61,8 @@ def distances(thing: Thing, box: Box) -> list[Plane]:
     y, x = np.mgrid[box].astype(np.float32)
     y, x = (y - np.float32(thing.y)) / thing.scale, (x - np.float32(thing.x)) / thing.scale
     cos, sin = np.float32(np.cos(thing.angle)), np.float32(np.sin(thing.angle))
-    u, v = (x * cos + y * sin), (y * cos - x * sin)
-    return [
-        (part.distance(u, v) * thing.scale).astype(np.float32) for part in thing.parts
-    ]
+    u, v = x * cos + y * sin, y * cos - x * sin
+    return [(part.distance(u, v) * thing.scale).astype(np.float32) for part in thing.parts]
 
 
 def box_of(thing: Thing, shape: tuple[int, int]) -> Box | None:
@@ -72,14 +74,7 @@ def box_of(thing: Thing, shape: tuple[int, int]) -> Box | None:
 
 
 def paint(rng: Generator, canvas: Canvas, thing: Thing, sun: Vector) -> None:
-    """Paint an object over what is there and mark it as salient.
-
-    Args:
-        rng: Source of chance.
-        canvas: What is painted on.
-        thing: The object.
-        sun: Unit vector (x, y, z) toward the light; z is toward the camera.
-    """
+    """Paint an object over what is there and mark it as salient."""
     box = box_of(thing, canvas.shape)
     if box is None:
         return
@@ -89,13 +84,13 @@ def paint(rng: Generator, canvas: Canvas, thing: Thing, sun: Vector) -> None:
             continue
         material = thing.materials[part.material % len(thing.materials)]
         shade, glint = _shading(rng, distance, thing, sun, material.gloss)
-        size = coverage.shape
+        shade = shade * np.float32(part.tone)
+        size = distance.shape
         weights = textures.abundances(rng, size, len(material.spectra), rng.uniform(0.01, 0.15))
         canvas.cover(material, coverage, weights * shade, box)
         if thing.pattern > 0 and min(size) > 8:
             _decorate(rng, canvas, thing, coverage, shade, box)
-        if glint is not None:
-            canvas.add(WHITE, glint * coverage, box)
+        canvas.add(WHITE, glint * coverage, box)
         canvas.mask[box] |= distance <= 0
 
 
@@ -103,7 +98,7 @@ def _decorate(
     rng: Generator, canvas: Canvas, thing: Thing, coverage: Plane, shade: Plane, box: Box
 ) -> None:
     """Spots or stripes of the object's last material."""
-    size = coverage.shape
+    size = (coverage.shape[0], coverage.shape[1])
     if rng.random() < 0.5:
         field = textures.stripes(rng, size, thing.scale * rng.uniform(0.15, 0.8))
     else:
@@ -116,65 +111,47 @@ def _decorate(
 
 def _shading(
     rng: Generator, distance: Plane, thing: Thing, sun: Vector, gloss: float
-) -> tuple[Plane, Plane | None]:
-    """Lambert's shading of a part puffed up from its outline, and its highlight."""
-    if thing.round == 0:
-        return np.ones_like(distance), None
+) -> tuple[Plane, Plane]:
+    """Lambert's shading and the highlight (Blinn's) of a part puffed up from its outline."""
+    if thing.relief == 0 or min(distance.shape) < 4:
+        return np.ones_like(distance), np.zeros_like(distance)
     depth = distance_transform_edt(np.pad(distance <= 0, 1))[1:-1, 1:-1].astype(np.float32)
-    most = float(depth.max()) + 1e-3
-    depth = gaussian_filter(depth, 0.08 * most)
-    rise = np.sqrt(np.clip(1 - (1 - np.clip(depth / most, 0, 1)) ** 2, 0, 1)) * most * thing.round
-    rough = rng.choice([0.0, rng.uniform(0, 0.3)])
-    if rough and min(distance.shape) > 4:
-        rise = rise + rough * textures.fractal(rng, distance.shape, 6.0, 1.5)
-    if min(distance.shape) < 2:
-        return np.ones_like(distance), None
+    edge = (float(depth.max()) + 1e-3) * thing.rim
+    depth = gaussian_filter(depth, 0.08 * edge)
+    rise = np.sqrt(1 - (1 - np.clip(depth / edge, 0, 1)) ** 2) * edge * thing.relief
+    if rng.random() < 0.5:
+        bumps = textures.fractal(rng, distance.shape, edge * rng.uniform(0.05, 0.5), 2.0)
+        rise = rise + rng.uniform(0, 0.04) * edge * bumps
     slope_y, slope_x = np.gradient(rise)
     length = np.sqrt(slope_x**2 + slope_y**2 + 1)
-    facing = np.maximum((-slope_x * sun[0] - slope_y * sun[1] + sun[2]) / length, 0)
-    ambient = rng.uniform(0.1, 0.5)
-    shade = (ambient + (1 - ambient) * facing / sun[2] ** 0.5).astype(np.float32)
-    if gloss == 0:
-        return shade, None
-    half = sun + np.array([0, 0, 1.0])
-    half /= np.linalg.norm(half)
-    mirror = np.maximum((-slope_x * half[0] - slope_y * half[1] + half[2]) / length, 0)
-    return shade, (gloss * mirror ** np.exp(rng.uniform(2.5, 5))).astype(np.float32)
+
+    def facing(toward: Vector) -> Plane:
+        along = -slope_x * toward[0] - slope_y * toward[1] + toward[2]
+        return np.asarray(np.maximum(along / length, 0), dtype=np.float32)
+
+    shade = thing.ambient + (1 - thing.ambient) * facing(sun) / np.float32(sun[2]) ** 0.5
+    half = sun + np.array([0.0, 0.0, 1.0])
+    mirror = facing(half / np.linalg.norm(half))
+    glint = gloss * mirror ** np.float32(np.exp(rng.uniform(2.5, 5)))
+    return np.asarray(shade, dtype=np.float32), np.asarray(glint, dtype=np.float32)
 
 
-def shadow(rng: Generator, canvas: Canvas, things: list[Thing], sun: Vector) -> Plane:
-    """How much of the direct light is left beside the objects, (H, W) in [0, 1]."""
+def shadow(canvas: Canvas, things: list[Thing], sun: Vector, length: float) -> Plane:
+    """Share of the direct light that the objects leave on what is around them, (H, W).
+
+    Args:
+        canvas: The picture.
+        things: What casts shadows.
+        sun: Direction of the light.
+        length: Shift of a shadow as a share of its object's size.
+    """
     left = np.ones(canvas.shape, dtype=np.float32)
-    long = rng.uniform(0.15, 0.7)
     for thing in things:
-        far = long * thing.scale
-        cast = Thing(
-            thing.parts, thing.materials, thing.y - sun[1] * far, thing.x - sun[0] * far,
-            thing.scale, thing.angle, 0, 0,
-        )
+        far = length * thing.scale
+        cast = replace(thing, y=thing.y - sun[1] * far, x=thing.x - sun[0] * far)
         box = box_of(cast, canvas.shape)
-        if box is None:
-            continue
-        nearest = np.min(distances(cast, box), axis=0)
-        left[box] = np.minimum(left[box], np.clip(0.5 + nearest / max(0.2 * far, 1), 0, 1))
+        if box is not None:
+            nearest = np.min(distances(cast, box), axis=0)
+            lit = np.clip(0.5 + nearest / max(0.2 * far, 1.0), 0, 1)
+            left[box] = np.minimum(left[box], lit)
     return left
-
-
-FAMILIES: dict[str, Draw] = {
-    "ball": shapes.ball,
-    "fruit": shapes.fruit,
-    "toy": shapes.toy,
-    "carton": shapes.carton,
-    "bottle": shapes.bottle,
-    "cup": shapes.cup,
-    "leaf": shapes.leaf,
-    "lump": shapes.lump,
-    "facet": shapes.facet,
-    "branched": shapes.branched,
-    "heap": shapes.heap,
-    "airplane": shapes.airplane,
-    "vehicle": shapes.vehicle,
-}
-"""Name of a family of shapes to the function that draws one of it."""
-NEAR = ("ball", "fruit", "toy", "carton", "bottle", "cup", "leaf", "lump", "facet", "branched", "heap")
-AIRBORNE = ("airplane", "vehicle", "vehicle", "leaf", "facet", "carton", "lump")

@@ -60,6 +60,12 @@ def draw_camera(
     return Camera(centres, response.astype(np.float32))
 
 
+def draw_numbers(rng: Generator) -> Numbers:
+    """What the file of a scene holds; counts, as cameras write them, in half of the scenes."""
+    kinds: tuple[Numbers, ...] = ("counts", "counts", "radiance", "reflectance")
+    return kinds[rng.integers(len(kinds))]
+
+
 def _efficiency(rng: Generator, centres: Spectrum, low: float, high: float) -> Spectrum:
     """How well the detector sees each band: best in the middle of its range."""
     peak, width = rng.uniform(0.3, 0.8), rng.uniform(0.35, 1.0)
@@ -103,7 +109,7 @@ def record(
 
 def _add_noise(rng: Generator, signal: NDArray[np.float32]) -> None:
     """Shot and read noise, and in some cameras stripes and bad bands; in place."""
-    height, width, bands = signal.shape
+    _, width, bands = signal.shape
     electrons = np.exp(rng.uniform(np.log(1.5e3), np.log(6e4)))
     read = np.exp(rng.uniform(np.log(3e-4), np.log(6e-3)))
     sigma = np.sqrt(np.maximum(signal, 0) / electrons + read**2)
@@ -126,3 +132,23 @@ def is_water_band(wavelengths_nm: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Bands in which airborne cameras see nothing but noise."""
     hits = [(wavelengths_nm > low) & (wavelengths_nm < high) for low, high in WATER_NM]
     return np.asarray(np.any(hits, axis=0))
+
+
+def enlarge(data: NDArray[np.float32], shape: tuple[int, int], whole: bool) -> NDArray[np.float32]:
+    """Interpolate a cube linearly to (H, W); ``whole`` keeps counts whole numbers."""
+    height, width = (
+        _interpolation(old, new) for old, new in zip(data.shape[:2], shape, strict=True)
+    )
+    tall = np.tensordot(height, data, axes=(1, 0))
+    wide = np.ascontiguousarray(np.matmul(width, tall))
+    return np.rint(wide, out=wide) if whole else wide
+
+
+def _interpolation(old: int, new: int) -> NDArray[np.float32]:
+    """Weights (new, old) of linear interpolation, pixel centres aligned and ends held."""
+    place = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    left = np.minimum(place.astype(np.intp), old - 2)
+    weights = np.zeros((new, old), dtype=np.float32)
+    weights[np.arange(new), left] = 1 - (place - left)
+    weights[np.arange(new), left + 1] = place - left
+    return weights

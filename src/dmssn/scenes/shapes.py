@@ -4,8 +4,9 @@ A shape is a list of parts; each part has its own distance field and may be of a
 Letters: x to the right and y down, both float32 fields of one shape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -22,10 +23,12 @@ class Part:
     Attributes:
         distance: Maps fields x and y to the signed distance from the part's outline.
         material: Which of the object's materials it is made of, from 0.
+        tone: Its brightness beside the other parts, as of a face turned from the light.
     """
 
     distance: Distance
     material: int = 0
+    tone: float = 1.0
 
 
 def ellipse(cx: float, cy: float, a: float, b: float, angle: float = 0.0) -> Distance:
@@ -46,14 +49,14 @@ def capsule(x0: float, y0: float, x1: float, y1: float, radius: float) -> Distan
     def distance(x: Plane, y: Plane) -> Plane:
         length = (x1 - x0) ** 2 + (y1 - y0) ** 2 + 1e-9
         along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length, 0, 1)
-        return np.asarray(
-            np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0)) - radius
-        )
+        return np.asarray(np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0)) - radius)
 
     return distance
 
 
-def box(cx: float, cy: float, a: float, b: float, angle: float = 0.0, corner: float = 0) -> Distance:
+def box(
+    cx: float, cy: float, a: float, b: float, angle: float = 0.0, corner: float = 0
+) -> Distance:
     """A rectangle with half sides ``a`` and ``b``, its corners rounded by ``corner``."""
 
     def distance(x: Plane, y: Plane) -> Plane:
@@ -90,15 +93,14 @@ def blob(rng: Generator, wobble: float, sharp: int = 6) -> Distance:
     return distance
 
 
-def polygon(rng: Generator, sides: int) -> Distance:
-    """A convex polygon of at most ``sides`` sides."""
-    turns = (np.arange(sides) + rng.uniform(-0.3, 0.3, sides)) * 2 * np.pi / sides
-    reach = rng.uniform(0.7, 1.0, sides)
+def convex(corners: Sequence[tuple[float, float]]) -> Distance:
+    """A convex polygon, its corners (x, y) given clockwise as seen with y down."""
 
     def distance(x: Plane, y: Plane) -> Plane:
         out = np.full_like(x, -np.inf)
-        for turn, far in zip(turns, reach, strict=True):
-            out = np.maximum(out, x * np.cos(turn) + y * np.sin(turn) - far)
+        for (x0, y0), (x1, y1) in pairwise([*corners, corners[0]]):
+            length = np.hypot(x1 - x0, y1 - y0) + 1e-9
+            out = np.maximum(out, ((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) / length)
         return np.asarray(out)
 
     return distance
@@ -149,7 +151,9 @@ def carton(rng: Generator) -> list[Part]:
     a, b = 1.0, rng.uniform(0.35, 1.0)
     parts = [Part(box(0, 0, a, b, 0, rng.choice([0.0, 0.1])))]
     if rng.random() < 0.5:
-        parts.append(Part(box(0, rng.uniform(-0.3, 0.3) * b, a * 0.7, b * rng.uniform(0.2, 0.5)), 1))
+        parts.append(
+            Part(box(0, rng.uniform(-0.3, 0.3) * b, a * 0.7, b * rng.uniform(0.2, 0.5)), 1)
+        )
     return parts
 
 
@@ -186,21 +190,52 @@ def lump(rng: Generator) -> list[Part]:
 
 
 def facet(rng: Generator) -> list[Part]:
-    """A thing with straight edges."""
-    return [Part(polygon(rng, int(rng.integers(3, 8))))]
+    """A thing with straight edges, from a triangle to an octagon."""
+    sides = int(rng.integers(3, 9))
+    turns = (np.arange(sides) + rng.uniform(-0.25, 0.25, sides)) * 2 * np.pi / sides
+    return [Part(convex([(float(np.cos(turn)), float(np.sin(turn))) for turn in turns]))]
+
+
+def crate(rng: Generator) -> list[Part]:
+    """A box seen from above one of its edges: three faces, each turned its own way."""
+    tall, flat = rng.uniform(0.4, 1.1), rng.uniform(0.25, 0.55)
+    left, right = -rng.uniform(0.5, 0.9), rng.uniform(0.5, 0.9)
+    top = [(0.0, -tall / 2 - flat), (right, -tall / 2), (0.0, -tall / 2 + flat), (left, -tall / 2)]
+    west = [(left, -tall / 2), top[2], (0.0, tall / 2 + flat), (left, tall / 2)]
+    east = [top[2], (right, -tall / 2), (right, tall / 2), (0.0, tall / 2 + flat)]
+    tones = rng.uniform(0.3, 1.0, 3)
+    lid = int(rng.random() < 0.25)
+    return [
+        Part(convex(top), lid, float(tones[0])),
+        Part(convex(west), 0, float(tones[1])),
+        Part(convex(east), 0, float(tones[2])),
+    ]
+
+
+def can(rng: Generator) -> list[Part]:
+    """A cylinder seen from a little above: its side, its lid and perhaps a label."""
+    wide, tall = rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.8)
+    lid = rng.uniform(0.15, 0.4) * wide
+    parts = [Part(box(0, 0, wide, tall)), Part(ellipse(0, tall, wide, lid))]
+    if rng.random() < 0.4:
+        parts.append(Part(box(0, 0.1, wide, tall * 0.5), 1))
+    return [*parts, Part(ellipse(0, -tall, wide, lid), int(rng.random() < 0.4), 0.8)]
 
 
 def branched(rng: Generator) -> list[Part]:
     """A thin, jointed thing: tool, twig, cable, insect."""
-    parts, x, y, turn = [], -0.9, 0.0, rng.uniform(-0.5, 0.5)
+    joints = int(rng.integers(3, 7))
+    turns = np.cumsum(rng.normal(0, 0.7, joints - 1))
+    steps = rng.uniform(0.4, 0.8, joints - 1) * np.stack([np.cos(turns), np.sin(turns)])
+    points = np.concatenate([np.zeros((2, 1)), np.cumsum(steps, axis=1)], axis=1).T
+    points -= (points.min(axis=0) + points.max(axis=0)) / 2
+    points *= 1.2 / np.linalg.norm(points, axis=1).max()
     thick = rng.uniform(0.06, 0.18)
-    for _ in range(rng.integers(2, 6)):
-        step = rng.uniform(0.4, 0.8)
-        x1, y1 = x + step * np.cos(turn), y + step * np.sin(turn)
-        parts.append(Part(capsule(x, y, x1, y1, thick), int(rng.random() < 0.2)))
-        x, y, turn = x1, y1, turn + rng.normal(0, 0.7)
+    parts = []
+    for (x0, y0), (x1, y1) in pairwise(points):
+        parts.append(Part(capsule(x0, y0, x1, y1, thick), int(rng.random() < 0.2)))
     if rng.random() < 0.5:
-        parts.append(Part(ellipse(x, y, 0.3, 0.3)))
+        parts.append(Part(ellipse(float(points[-1, 0]), float(points[-1, 1]), 0.3, 0.3)))
     return parts
 
 

@@ -84,7 +84,9 @@ def fields(rng: Generator, shape: Shape, number: int) -> NDArray[np.intp]:
     """Cell of each pixel: a tilted rectangle split again and again, as farmland and blocks are."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(-0.6, 0.6)
-    turned = np.stack([x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)])
+    turned = np.stack(
+        [x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)]
+    )
     label = np.zeros(shape, dtype=np.intp)
     for new in range(1, number):
         largest = np.bincount(label.ravel()).argmax()

@@ -1,0 +1,206 @@
+"""A cube in a file: what is known without reading it, and its rows as they are asked for.
+
+Letters: H rows, W columns, B bands, h rows of a block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmssn.cube import Cube
+from dmssn.readers.stored import Array, Loaded, Stored, parsing
+
+BLOCK_BYTES = 32 * 2**20
+"""Stored numbers are fetched in blocks of about this size."""
+ROWS_BYTES = 128 * 2**20
+"""Blocks of rows that ``row_blocks`` gives have about this size as float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reflectance:
+    """Turns raw counts into reflectance: (raw - dark) / (white - dark).
+
+    Attributes:
+        dark: Counts without light, shape (1 or W, stored bands).
+        span: White minus dark, NaN where that is not above 0, same shape.
+    """
+
+    dark: NDArray[np.float32]
+    span: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class CubeFile:
+    """A cube that stays in its file until its rows are read.
+
+    Attributes:
+        path: The file or folder.
+        stored: The numbers as the file holds them.
+        axes: Order of the stored axes, such as ``"BWH"``.
+        band_order: Stored number of each band, shape (B,).
+        wavelengths_nm: Band centres in nanometres, strictly increasing, shape (B,), or None.
+        axis_decision: Which stored axis holds the bands and why, a sentence.
+        notes: What was decided or changed, one sentence each.
+        reflectance: The calibration by white and dark references, if asked for.
+    """
+
+    path: Path
+    stored: Stored
+    axes: str
+    band_order: NDArray[np.intp]
+    wavelengths_nm: NDArray[np.float64] | None
+    axis_decision: str
+    notes: tuple[str, ...] = ()
+    reflectance: Reflectance | None = None
+
+    @property
+    def name(self) -> str:
+        """What the cube is called: the name of the file without its ending, or of the folder."""
+        return self.path.resolve().name if self.path.is_dir() else self.path.stem
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, B) of the cube that is read."""
+        height, width = (self.stored_shape[self.axes.index(letter)] for letter in "HW")
+        return height, width, self.band_order.size
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Lengths of the axes as the file shows them."""
+        return tuple(self.stored.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored numbers."""
+        return np.dtype(self.stored.array.dtype)
+
+    @property
+    def key(self) -> str | None:
+        """Name of the variable in the file; None when the file holds just one cube."""
+        return self.stored.key
+
+    def row_blocks(self) -> list[slice]:
+        """Blocks of whole rows, top to bottom, each about 128 MiB once read.
+
+        Their limits fall between the chunks of an HDF5 file where possible, so that no chunk is
+        unpacked twice.
+        """
+        height, width, bands = self.shape
+        rows = max(1, ROWS_BYTES // (width * bands * 4))
+        chunks = getattr(self.stored.array, "chunks", None)
+        if chunks:
+            rows = _whole_chunks(rows, chunks[self.axes.index("H")])
+        return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
+        """Read the cube or a block of its rows; only these are fetched where the format allows.
+
+        Numbers beyond float32 become infinite, so their pixels are invalid like those of NaN.
+
+        Args:
+            rows: Which rows, without a step; None for all.
+
+        Returns:
+            float32 of shape (h, W, B), top row first.
+
+        Raises:
+            ValueError: The file is damaged, or ``rows`` has a step.
+        """
+        height, width, bands = self.shape
+        top, bottom, step = (rows or slice(None)).indices(height)
+        if step != 1:
+            raise ValueError(f"rows are read as a block without a step, got {rows}")
+        out = np.empty((max(0, bottom - top), width, bands), dtype=np.float32)
+        if out.size:
+            with np.errstate(over="ignore", invalid="ignore"):  # ends as infinite or NaN: invalid
+                self._fill(out, top)
+                self._calibrate(out)
+        return out
+
+    def to_cube(self) -> Cube:
+        """Read the whole cube.
+
+        Raises:
+            ValueError: The file is damaged, or no pixel of the cube is valid.
+        """
+        cube = Cube(self.read(), self.wavelengths_nm, self.name, self.notes)
+        with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
+            if not cube.valid().any():
+                raise ValueError(f"{self.path}: no pixel has finite values in all bands")
+        return cube
+
+    def _fill(self, out: NDArray[np.float32], top: int) -> None:
+        """Copy stored numbers to ``out``, block by block along the slowest stored axis."""
+        source, axes = _slowest_first(self.stored.array, self.axes)
+        first, last = int(self.band_order.min()), int(self.band_order.max()) + 1
+        limits = {"H": (top, top + out.shape[0]), "W": (0, out.shape[1]), "B": (first, last)}
+        for low, high in _blocks(source, axes, limits):
+            span = limits | {axes[0]: (low, high)}
+            wanted = (self.band_order >= span["B"][0]) & (self.band_order < span["B"][1])
+            into = np.flatnonzero(wanted)
+            if into.size == 0:
+                continue
+            with parsing(self.path):
+                block = source[tuple(slice(*span[letter]) for letter in axes)]
+            spectra = block.transpose([axes.index(letter) for letter in "HWB"])
+            bands = _index(self.band_order[into] - span["B"][0])
+            h, w = ((span[k][0] - limits[k][0], span[k][1] - limits[k][0]) for k in "HW")
+            out[slice(*h), slice(*w), _index(into)] = spectra[:, :, bands]
+
+    def _calibrate(self, out: NDArray[np.float32]) -> None:
+        """Mark missing numbers and scale, in place, a row at a time to need no second cube."""
+        ignore = self.stored.ignore_value
+        scale = np.float32(self.stored.scale)
+        calibration = self.reflectance
+        if ignore is None and scale == 1 and calibration is None:
+            return
+        if calibration is not None:
+            dark, span = (a[:, self.band_order] for a in (calibration.dark, calibration.span))
+        for row in out:
+            if ignore is not None:
+                row[row == np.float32(ignore)] = np.nan
+            if scale != 1:
+                row /= scale
+            if calibration is not None:
+                row -= dark
+                row /= span
+
+
+def _slowest_first(array: Array, axes: str) -> tuple[Array, str]:
+    """The array with the axis first whose steps in memory are the longest."""
+    whole = array.whole if isinstance(array, Loaded) else array
+    if isinstance(whole, np.ndarray) and whole.flags.f_contiguous:
+        return whole.T, axes[::-1]
+    return whole, axes
+
+
+def _blocks(
+    source: Array, axes: str, limits: dict[str, tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Parts of the first stored axis, of about ``BLOCK_BYTES`` each, between HDF5 chunks."""
+    low, high = limits[axes[0]]
+    others = int(np.prod([limits[k][1] - limits[k][0] for k in axes[1:]], dtype=np.int64))
+    length = max(1, BLOCK_BYTES // (others * source.dtype.itemsize))
+    chunks = getattr(source, "chunks", None)
+    chunk = chunks[0] if chunks else 1
+    length = _whole_chunks(length, chunk)
+    edges = [*range(low - low % chunk, high, length), high]
+    for start, stop in pairwise(edges):
+        yield max(start, low), stop
+
+
+def _whole_chunks(length: int, chunk: int) -> int:
+    """The length rounded to whole chunks, at least one."""
+    return max(1, round(length / chunk)) * chunk
+
+
+def _index(numbers: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Consecutive numbers as a slice, which numpy needs no copy for."""
+    if numbers.size == 1 or np.all(np.diff(numbers) == 1):
+        return slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers

@@ -1,0 +1,80 @@
+"""Which format a path is of, by its content where that tells, else by its name."""
+
+from pathlib import Path
+
+from dmssn.config import SettingError
+from dmssn.readers.stored import Stored
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm")
+RAW = (".raw", ".img", ".dat", ".bil", ".bip", ".bsq")
+
+
+def open_stored(path: Path, key: str | None) -> Stored:
+    """Open a file or a folder of pictures, whatever its format.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is in none of the formats, damaged, or it is not clear what the cube is.
+        SettingError: It has no variable called ``key``.
+    """
+    # One module a format, imported when met: together their libraries take half a second.
+    from dmssn.readers.hdf5 import is_hdf5, open_hdf5
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    suffix = path.suffix.lower()
+    if path.is_file() and path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty")
+    if path.is_file() and is_hdf5(path):
+        return open_hdf5(path, key)
+    if suffix in (".npz", ".mat", ".tif", ".tiff") or path.is_dir():
+        return _open_several(path, suffix, key)
+    return _open_single(path, suffix, key)
+
+
+def _open_several(path: Path, suffix: str, key: str | None) -> Stored:
+    """A format that can hold several variables, or a folder."""
+    if path.is_dir():
+        from dmssn.readers.images import open_images
+
+        return open_images(path, key)
+    if suffix == ".npz":
+        from dmssn.readers.numpy_files import open_npz
+
+        return open_npz(path, key)
+    if suffix == ".mat":
+        from dmssn.readers.matlab import open_matlab
+
+        return open_matlab(path, key)
+    from dmssn.readers.tiff import open_tiff
+
+    return open_tiff(path, key)
+
+
+def _open_single(path: Path, suffix: str, key: str | None) -> Stored:
+    """A format that holds one cube a file."""
+    from dmssn.readers.envi import header_of, open_envi
+
+    header = header_of(path)
+    if key is not None and (header or suffix == ".npy"):
+        raise SettingError(f"{path}: --key does not apply, the file holds one cube; leave it out")
+    if header:
+        return open_envi(path, header)
+    if suffix == ".npy":
+        from dmssn.readers.numpy_files import open_npy
+
+        return open_npy(path)
+    raise ValueError(f"{path}: {_advice(suffix)}")
+
+
+def _advice(suffix: str) -> str:
+    if suffix in (".h5", ".hdf5", ".he5"):
+        return "is not an HDF5 file, or one that is cut short; copy or download it again"
+    if suffix in RAW:
+        return "raw numbers need their ENVI header (.hdr) beside them, with the same name"
+    if suffix in PICTURES:
+        return "is one picture; bands as pictures are read from the folder that holds them all"
+    return (
+        "is in no format that can be read: ENVI (.hdr), MATLAB (.mat), HDF5 (.h5), "
+        "numpy (.npy, .npz), TIFF, or a folder of one-band pictures"
+    )

@@ -1,0 +1,399 @@
+"""Every format gives the same cube: no number repeats, so no transpose or flip can pass."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import tifffile
+from PIL import Image
+from spectral.io import envi
+
+from dmssn.config import SettingError
+from dmssn.readers import open_cube, read_cube
+
+HEIGHT, WIDTH, BANDS = 40, 52, 12
+WAVELENGTHS_NM = np.linspace(400.0, 950.0, BANDS)
+
+
+def scene(dtype: str = "uint16") -> np.ndarray:
+    """(H, W, B), every number once."""
+    return np.arange(HEIGHT * WIDTH * BANDS).reshape(HEIGHT, WIDTH, BANDS).astype(dtype)
+
+
+def check(path: Path, dtype: str = "uint16", **options) -> None:
+    """The file holds the scene, as a whole and by rows."""
+    cube = read_cube(path, **options)
+    assert cube.data.dtype == np.float32
+    assert cube.data.flags.c_contiguous
+    np.testing.assert_array_equal(cube.data, scene(dtype))
+    file = open_cube(path, **options)
+    assert file.shape == (HEIGHT, WIDTH, BANDS)
+    assert file.name == cube.name
+    np.testing.assert_array_equal(file.read(slice(7, 19)), scene(dtype)[7:19])
+
+
+def write_envi(path: Path, interleave: str = "bil", data=None, **metadata) -> Path:
+    envi.save_image(
+        str(path),
+        scene() if data is None else data,
+        dtype=metadata.pop("dtype", np.uint16),
+        interleave=interleave,
+        byteorder=metadata.pop("byteorder", 0),
+        ext=metadata.pop("ext", "raw"),
+        metadata={key.replace("_", " "): value for key, value in metadata.items()},
+    )
+    return path
+
+
+def write_matlab73(path: Path, **variables) -> Path:
+    """As MATLAB does: a block of text first, axes reversed, classes in attributes."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            file[name] = np.asarray(value).T
+            file[name].attrs["MATLAB_class"] = np.bytes_(np.asarray(value).dtype.name)
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(116))
+    return path
+
+
+def write_pictures(folder: Path, name: str = "toys_ms_{}.png", dtype: str = "uint16") -> Path:
+    folder.mkdir()
+    for band in range(BANDS):
+        Image.fromarray(scene(dtype)[:, :, band]).save(folder / name.format(band + 1))
+    return folder
+
+
+# ENVI
+
+
+@pytest.mark.parametrize("interleave", ["bil", "bip", "bsq"])
+@pytest.mark.parametrize("byteorder", [0, 1])
+def test_envi_of_any_interleave_and_byte_order(tmp_path, interleave, byteorder):
+    check(write_envi(tmp_path / "scene.hdr", interleave, byteorder=byteorder))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32", "float64", "uint64"])
+def test_envi_of_any_real_type(tmp_path, dtype):
+    check(write_envi(tmp_path / "scene.hdr", data=scene(dtype), dtype=np.dtype(dtype)), dtype)
+
+
+def test_envi_header_offset_is_skipped(tmp_path):
+    header = write_envi(tmp_path / "scene.hdr")
+    raw = tmp_path / "scene.raw"
+    raw.write_bytes(b"x" * 33 + raw.read_bytes())
+    header.write_text(header.read_text().replace("header offset = 0", "header offset = 33"))
+    check(header)
+
+
+@pytest.mark.parametrize("ext", ["raw", "img", "dat", "bil", "RAW", ""])
+def test_envi_opens_by_header_and_by_raw_file(tmp_path, ext):
+    header = write_envi(tmp_path / "scene.hdr", ext=ext)
+    check(header)
+    check(tmp_path / (f"scene.{ext}" if ext else "scene"))
+
+
+def test_envi_header_may_be_named_after_the_whole_raw_file(tmp_path):
+    write_envi(tmp_path / "scene.hdr").rename(tmp_path / "scene.raw.hdr")
+    check(tmp_path / "scene.raw")
+    check(tmp_path / "scene.raw.hdr")
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "note"),
+    [
+        ("nm", 1, None),
+        ("Nanometers", 1, None),
+        ("Micrometers", 1000, None),
+        ("um", 1000, None),
+        ("Unknown", 1000, "state no unit: taken as micrometres, since all are below 100"),
+        ("Unknown", 1, "state no unit: taken as nanometres"),
+    ],
+)
+def test_envi_wavelengths_come_out_in_nanometres(tmp_path, unit, factor, note):
+    header = write_envi(
+        tmp_path / "scene.hdr",
+        wavelength=[f"{nm / factor:.6f}" for nm in WAVELENGTHS_NM],
+        wavelength_units=unit,
+    )
+    cube = read_cube(header)
+    np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM)
+    assert [note for note in cube.notes if "unit" in note] == (
+        [f"the wavelengths in the header {note}"] if note else []
+    )
+
+
+def test_envi_wavelengths_in_another_unit_are_unknown_and_said_to_be(tmp_path):
+    header = write_envi(
+        tmp_path / "scene.hdr", wavelength=list(range(1, 13)), wavelength_units="Index"
+    )
+    cube = read_cube(header)
+    assert cube.wavelengths_nm is None
+    assert any("'Index'" in note for note in cube.notes)
+
+
+def test_envi_bad_bands_are_left_out_with_their_wavelengths(tmp_path):
+    good = [1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 0]
+    header = write_envi(
+        tmp_path / "scene.hdr", wavelength=list(WAVELENGTHS_NM), wavelength_units="nm", bbl=good
+    )
+    cube = read_cube(header)
+    kept = np.flatnonzero(good)
+    np.testing.assert_array_equal(cube.data, scene()[:, :, kept])
+    np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM[kept])
+    assert "3 bands left out: the header calls them bad" in cube.notes
+
+
+def test_envi_numbers_that_mean_no_data_make_their_pixel_invalid(tmp_path):
+    data = scene("float32")
+    data[3, 5, 2] = data[9, 1, 0] = -9999
+    header = write_envi(
+        tmp_path / "scene.hdr", data=data, dtype=np.float32, data_ignore_value=-9999
+    )
+    cube = read_cube(header)
+    assert np.argwhere(~cube.valid()).tolist() == [[3, 5], [9, 1]]
+    assert np.isnan(cube.data[3, 5, 2])
+
+
+def test_envi_scale_factor_is_applied_once_and_after_the_missing_numbers(tmp_path):
+    data = scene()
+    data[0, 0] = 30000
+    header = write_envi(
+        tmp_path / "scene.hdr", data=data, reflectance_scale_factor=10000, data_ignore_value=30000
+    )
+    oracle = np.asarray(envi.open(str(header)).load())
+    cube = read_cube(header)
+    assert np.isnan(cube.data[0, 0]).all()
+    np.testing.assert_allclose(cube.data[1:], oracle[1:], rtol=1e-6)
+    np.testing.assert_allclose(cube.data[1:], data[1:] / 10000, rtol=1e-6)
+
+
+# MATLAB
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_matlab_5(tmp_path, compressed, order):
+    variables = {"cube": np.asarray(scene(), order=order), "map": scene()[:, :, 0], "who": "text"}
+    scipy.io.savemat(tmp_path / "scene.mat", variables, do_compression=compressed)
+    check(tmp_path / "scene.mat")
+
+
+@pytest.mark.parametrize("name", ["wavelengths", "Wavelength", "wl", "wavelengths_nm", "lambda"])
+def test_matlab_5_wavelengths_are_found_by_name(tmp_path, name):
+    scipy.io.savemat(tmp_path / "scene.mat", {"cube": scene(), name: WAVELENGTHS_NM})
+    np.testing.assert_array_equal(read_cube(tmp_path / "scene.mat").wavelengths_nm, WAVELENGTHS_NM)
+
+
+def test_matlab_5_saved_bands_first_is_righted_by_its_wavelengths(tmp_path):
+    scipy.io.savemat(
+        tmp_path / "scene.mat", {"cube": np.moveaxis(scene(), 2, 0), "wl": WAVELENGTHS_NM}
+    )
+    check(tmp_path / "scene.mat")
+
+
+def test_matlab_73_axes_are_turned_back(tmp_path):
+    path = write_matlab73(tmp_path / "scene.mat", hypercube=scene(), wl=WAVELENGTHS_NM[None])
+    check(path)
+    np.testing.assert_array_equal(read_cube(path).wavelengths_nm, WAVELENGTHS_NM)
+
+
+def test_matlab_73_under_another_name_is_still_known(tmp_path):
+    check(write_matlab73(tmp_path / "scene.h5", hypercube=scene()))
+
+
+def test_matlab_73_without_matlab_s_text_is_taken_as_matlab_s_by_its_name(tmp_path):
+    with h5py.File(tmp_path / "scene.mat", "w") as file:
+        file["hypercube"] = scene().T
+    check(tmp_path / "scene.mat")
+
+
+def test_matlab_73_ignores_booleans_and_its_own_references(tmp_path):
+    path = write_matlab73(tmp_path / "scene.mat", hypercube=scene(), marked=scene() > 5)
+    with h5py.File(path, "r+") as file:
+        del file["marked"]
+        file["marked"] = np.zeros((BANDS, WIDTH, HEIGHT), dtype=np.uint8)
+        file["marked"].attrs["MATLAB_class"] = np.bytes_("logical")
+        file["#refs#/a"] = np.zeros((BANDS, WIDTH, HEIGHT))
+    assert open_cube(path).key == "hypercube"
+    check(path)
+
+
+# HDF5
+
+
+@pytest.mark.parametrize("chunks", [None, (5, 7, 3), (40, 52, 12)])
+@pytest.mark.parametrize("order", ["HWB", "BHW", "HBW"])
+def test_hdf5_in_any_order_and_chunks(tmp_path, order, chunks):
+    path = tmp_path / "scene.h5"
+    stored = scene().transpose(["HWB".index(letter) for letter in order])
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "dataset",
+            data=stored,
+            chunks=chunks and tuple(min(pair) for pair in zip(chunks, stored.shape, strict=True)),
+            compression="gzip" if chunks else None,
+        )
+    check(path)
+
+
+@pytest.mark.parametrize("ending", ["h5", "hdf5", "he5", "nc"])
+def test_hdf5_wavelengths_beside_the_cube_with_their_unit(tmp_path, ending):
+    path = tmp_path / f"scene.{ending}"
+    with h5py.File(path, "w") as file:
+        file["swaths/radiance"] = scene()
+        file["swaths/wavelength"] = WAVELENGTHS_NM / 1000
+        file["swaths/wavelength"].attrs["units"] = "micrometers"
+        file["other/wavelength"] = np.arange(BANDS) + 1.0
+    cube = read_cube(path, key="radiance")
+    np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM)
+    assert open_cube(path).key == "swaths/radiance"
+    assert not any("unit" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("holder", ["swaths/radiance", "swaths", "/"])
+def test_hdf5_wavelengths_in_an_attribute(tmp_path, holder):
+    path = tmp_path / "scene.h5"
+    with h5py.File(path, "w") as file:
+        file["swaths/radiance"] = scene()
+        file[holder].attrs["wavelengths_nm"] = WAVELENGTHS_NM
+    np.testing.assert_allclose(read_cube(path).wavelengths_nm, WAVELENGTHS_NM)
+
+
+def test_hdf5_fill_value_makes_pixels_invalid(tmp_path):
+    data = scene("int16")
+    data[2, 3, 4] = -999
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"] = data
+        file["cube"].attrs["_FillValue"] = np.int16(-999)
+    assert np.argwhere(~read_cube(tmp_path / "scene.h5").valid()).tolist() == [[2, 3]]
+
+
+def test_hdf5_reads_only_the_rows_and_bands_asked_for(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"] = scene()
+    fetched = []
+    real = h5py.Dataset.__getitem__
+
+    def watched(self, index, *args, **kwargs):
+        block = real(self, index, *args, **kwargs)
+        fetched.append(block.shape)
+        return block
+
+    cube = open_cube(tmp_path / "scene.h5", bands=slice(2, 5))
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", watched)
+    np.testing.assert_array_equal(cube.read(slice(10, 13)), scene()[10:13, :, 2:5])
+    assert fetched == [(3, WIDTH, 3)]
+
+
+def test_a_colour_picture_beside_the_cube_is_not_the_cube(tmp_path):
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"], file["rgb"] = scene(), scene("uint8")[:, :, :3]
+    assert open_cube(tmp_path / "scene.h5").key == "cube"
+
+
+# numpy
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["uint16", ">i4", "float16", "float64", "int64"])
+def test_npy(tmp_path, dtype, order):
+    np.save(tmp_path / "scene.npy", np.asarray(scene(dtype), order=order))
+    check(tmp_path / "scene.npy", dtype)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(tmp_path, save):
+    save(tmp_path / "scene.npz", cube=scene().T, mask=scene()[:, :, 0], wavelength=WAVELENGTHS_NM)
+    cube = read_cube(tmp_path / "scene.npz")
+    # (B, W, H) without a word from the format: rows come before columns, as stored.
+    np.testing.assert_array_equal(cube.data, scene().transpose(1, 0, 2))
+    np.testing.assert_array_equal(cube.wavelengths_nm, WAVELENGTHS_NM)
+
+
+# TIFF
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+def test_tiff_with_a_page_a_band(tmp_path, compression):
+    pages = np.ascontiguousarray(np.moveaxis(scene(), 2, 0))
+    tifffile.imwrite(
+        tmp_path / "scene.tif", pages, compression=compression, photometric="minisblack"
+    )
+    check(tmp_path / "scene.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_tiff_with_bands_as_samples(tmp_path, planar, compression):
+    data = scene() if planar == "contig" else np.ascontiguousarray(np.moveaxis(scene(), 2, 0))
+    tifffile.imwrite(
+        tmp_path / "scene.tiff",
+        data,
+        planarconfig=planar,
+        photometric="minisblack",
+        compression=compression,
+    )
+    check(tmp_path / "scene.tiff")
+
+
+def test_tiff_no_data_of_gdal_makes_pixels_invalid(tmp_path):
+    data = np.ascontiguousarray(np.moveaxis(scene("int16"), 2, 0))
+    data[0, 2, 3] = -1
+    tifffile.imwrite(
+        tmp_path / "scene.tif",
+        data,
+        photometric="minisblack",
+        extratags=[(42113, "s", 0, "-1", True)],
+    )
+    assert np.argwhere(~read_cube(tmp_path / "scene.tif").valid()).tolist() == [[2, 3]]
+
+
+def test_tiff_of_a_thumbnail_and_a_cube_gives_the_cube(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "scene.tif") as tiff:
+        tiff.write(np.zeros((8, 9), np.uint8))
+        tiff.write(np.ascontiguousarray(np.moveaxis(scene(), 2, 0)), photometric="minisblack")
+    check(tmp_path / "scene.tif")
+
+
+# A folder of pictures
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("name", ["toys_ms_{:02}.png", "toys_ms_{}.png", "B{}.tif"])
+def test_pictures_in_the_natural_order_of_their_names(tmp_path, name, dtype):
+    check(write_pictures(tmp_path / "toys_ms", name, dtype), dtype)
+    assert read_cube(tmp_path / "toys_ms").name == "toys_ms"
+
+
+def test_pictures_other_files_and_the_colour_preview_are_ignored_and_said(tmp_path):
+    folder = write_pictures(tmp_path / "toys.ms", dtype="uint8")
+    Image.fromarray(scene("uint8")[:, :, :3].copy()).save(folder / "toys_RGB.bmp")
+    Image.fromarray(scene("uint8")[:, :, 0].copy()).save(folder / "toys_mask.png")
+    (folder / "readme.txt").write_text("toys")
+    (folder / ".hidden_3.png").write_bytes(b"not a picture")
+    check(folder, "uint8")
+    notes = read_cube(folder).notes
+    assert "not bands, ignored: readme.txt, toys_mask.png, toys_RGB.bmp" in notes
+    assert "the bands are the pictures toys_ms_1.png to toys_ms_12.png, by their numbers" in notes
+
+
+def test_pictures_with_a_missing_number_are_read_with_a_note(tmp_path):
+    folder = write_pictures(tmp_path / "toys")
+    (folder / "toys_ms_4.png").unlink()
+    cube = read_cube(folder)
+    assert cube.bands == BANDS - 1
+    assert any("missing after toys_ms_3.png" in note for note in cube.notes)
+
+
+def test_pictures_of_another_size_among_the_bands_are_a_mistake(tmp_path):
+    folder = write_pictures(tmp_path / "toys")
+    Image.fromarray(scene()[:20, :, 0].copy()).save(folder / "toys_ms_4.png")
+    with pytest.raises(ValueError, match=r"toys_ms_4\.png is a picture of mode I;16 and size"):
+        open_cube(folder)
+
+
+def test_pictures_take_no_key(tmp_path):
+    with pytest.raises(SettingError, match="--key does not apply"):
+        open_cube(write_pictures(tmp_path / "toys"), key="a")
