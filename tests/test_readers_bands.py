@@ -166,6 +166,14 @@ def test_any_wavelengths_become_strictly_increasing_and_hardly_move(values):
     assert sorted(order) == list(range(len(values)))
     assert np.all(np.diff(increasing) > 0) or len(values) == 1
     assert np.all(np.abs(increasing - given_nm[order]) <= NUDGE_NM * len(values))
+    equal = np.diff(given_nm[order]) == 0
+    assert np.all(np.diff(order)[equal] > 0)
+
+
+def test_equal_wavelengths_do_not_overtake_the_next():
+    _, increasing, notes = strictly_increasing(np.array([400, 400, 400, 400.0004, 401]))
+    np.testing.assert_allclose(increasing, [400, 400.0001, 400.0002, 400.0004, 401], rtol=1e-12)
+    assert len(notes) == 1
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,11 @@ def test_a_raw_file_and_header_that_disagree_give_both_numbers(tmp_path):
     edited = path.read_text().replace("bands = 10", "bands = 9")
     path.write_text(edited)
     raw = tmp_path / "scene.raw"
-    raw.write_bytes(raw.read_bytes()[:-1])
+    whole = raw.read_bytes()
+    raw.write_bytes(whole[:-1])
     assert "has 37439 bytes, but scene.hdr asks for 37440" in error_of(raw)
+    raw.write_bytes(whole + b"x")
+    assert "has 37441 bytes, but scene.hdr asks for 37440" in error_of(raw)
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,45 @@ def test_hdf5_reads_only_the_rows_and_bands_asked_for(tmp_path, monkeypatch):
     assert fetched == [(3, WIDTH, 3)]
 
 
+@pytest.mark.parametrize("chunks", [(6, 52, 12), (40, 8, 12), (40, 52, 5), (40, 52, 12)])
+def test_hdf5_chunks_are_fetched_once_and_whole(tmp_path, monkeypatch, chunks):
+    monkeypatch.setattr("dmssn.readers.cube_file.BLOCK_BYTES", 1)
+    path = tmp_path / "scene.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("cube", data=scene(), chunks=chunks)
+    fetched = []
+    real = h5py.Dataset.__getitem__
+
+    def watched(self, index, *args, **kwargs):
+        fetched.append(index)
+        return real(self, index, *args, **kwargs)
+
+    cube = open_cube(path, bands=slice(2, 12))
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", watched)
+    np.testing.assert_array_equal(cube.read(slice(3, 40)), scene()[3:40, :, 2:12])
+    touched = [
+        tuple(
+            (part.start // size, -(-part.stop // size))
+            for part, size in zip(index, chunks, strict=True)
+        )
+        for index in fetched
+    ]
+    assert len(touched) == len(set(touched)) == np.prod(np.ceil(np.divide(scene().shape, chunks)))
+    assert all(last - first == 1 for chunk in touched for first, last in chunk)
+
+
+def test_row_blocks_follow_the_chunks_unless_these_are_very_high(tmp_path, monkeypatch):
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 10 * WIDTH * BANDS * 4)
+    for height, first in ((4, 8), (16, 16), (40, 10)):
+        with h5py.File(tmp_path / f"{height}.h5", "w") as file:
+            file.create_dataset("cube", data=scene(), chunks=(height, WIDTH, 1))
+        cube = open_cube(tmp_path / f"{height}.h5")
+        assert cube.row_blocks()[0] == slice(0, first)
+        np.testing.assert_array_equal(
+            np.concatenate([cube.read(rows) for rows in cube.row_blocks()]), scene()
+        )
+
+
 def test_a_colour_picture_beside_the_cube_is_not_the_cube(tmp_path):
     with h5py.File(tmp_path / "scene.h5", "w") as file:
         file["cube"], file["rgb"] = scene(), scene("uint8")[:, :, :3]

@@ -46,9 +46,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output left: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        sys.exit(_say(name, error, 1))
-    except ModuleNotFoundError as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         sys.exit(_say(name, error, 1))
     except KeyboardInterrupt:
         sys.exit(_say(name, "interrupted", 130))

@@ -4,6 +4,7 @@ Every command that prepares or trains takes a recipe; ``recipes/`` holds comment
 """
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -34,8 +35,9 @@ class MixtureConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _at_least("mixture.components", self.components, 1)
-        _at_least("mixture.iterations", self.iterations, 1)
+        _at_least("components", self.components, 1)
+        _at_least("iterations", self.iterations, 1)
+        _at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,9 @@ class PrepareConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _at_least("prepare.size", self.size, 32)
+        _at_least("size", self.size, 32)
         if self.bands != 0:
-            _at_least("prepare.bands", self.bands, 3)
+            _at_least("bands", self.bands, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,9 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _from("augment.rotation", self.rotation, 0, 180)
-        _from("augment.shrink", self.shrink, 0.1, 1)
-        _from("augment.enlarge", self.enlarge, 1, 10)
+        _from("rotation", self.rotation, 0, 180)
+        _from("shrink", self.shrink, 0.1, 1)
+        _from("enlarge", self.enlarge, 1, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +127,10 @@ class FitConfig:
         """Refuse impossible values."""
         for name in ("epochs", "batch", "step_epochs", "validate_every"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("learning_rate", "weight_decay", "clip", "workers"):
+        for name in ("learning_rate", "weight_decay", "clip", "workers", "seed"):
             _at_least(name, getattr(self, name), 0)
         _from("warmup", self.warmup, 0, 1)
+        _from("step_factor", self.step_factor, 0, 1)
         _from("ema", self.ema, 0, 0.99999)
 
 
@@ -166,9 +169,11 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         for name in ("segment", "reconstruct", "distill", "l1"):
-            _at_least(f"detector.{name}", getattr(self, name), 0)
+            _at_least(name, getattr(self, name), 0)
+        if not (self.segment or self.reconstruct or self.distill or self.l1):
+            raise SettingError("segment must be above 0, or another weight of a loss; all are 0")
         for name in ("dropout", "attention_dropout", "drop_path"):
-            _from(f"detector.{name}", getattr(self, name), 0, 0.99)
+            _from(name, getattr(self, name), 0, 0.99)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +187,7 @@ class Recipe:
 
 
 def _at_least(name: str, value: float, least: float) -> None:
-    if value < least:
+    if not least <= value < math.inf:
         raise SettingError(f"{name} must be at least {least}, got {value}")
 
 
@@ -233,7 +238,10 @@ def from_table(kind: type[T], table: dict[str, Any], where: str = "") -> T:
     ]
     if missing:
         raise SettingError(f"missing key {where + missing[0]!r}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except SettingError as error:
+        raise SettingError(f"{where}{error}") from None
 
 
 def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401
@@ -245,7 +253,8 @@ def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401
     origin, choices = get_origin(hint), get_args(hint)
     if origin is Literal:
         if value not in choices:
-            raise SettingError(f"{name!r} must be one of {', '.join(map(repr, choices))}")
+            known = ", ".join(map(repr, choices))
+            raise SettingError(f"{name!r} must be one of {known}, got {value!r}")
         return value
     if origin in (typing.Union, types.UnionType):
         return _value(next(c for c in choices if c is not type(None)), value, name)

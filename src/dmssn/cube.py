@@ -67,7 +67,8 @@ class Cube:
         """Pixels whose spectrum is finite in every band, shape (H, W)."""
         # A sum over bands is finite only if every term is, and needs no (H, W, B) temporary;
         # float64 so that large finite counts cannot overflow.
-        return np.isfinite(self.data.sum(axis=2, dtype=np.float64))
+        with np.errstate(invalid="ignore"):  # both infinities in one pixel sum to NaN, as wanted
+            return np.isfinite(self.data.sum(axis=2, dtype=np.float64))
 
     def with_bands(self, keep: NDArray[np.intp]) -> Self:
         """The cube with only the bands at the given indices, in that order."""

@@ -1,12 +1,19 @@
-"""Where the networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+"""Where the networks run, and in which arithmetic."""
+
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 
-from dmssn.config import SettingError
+from dmssn.config import FitConfig, SettingError
 
 
 def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
-    """The device of a name, checked; also sets the number of CPU threads when given.
+    """The device of a name: auto, cpu, cuda or cuda:N.
+
+    Args:
+        name: Checked; ``auto`` is the GPU where there is one.
+        threads: CPU threads torch uses from now on; None leaves them.
 
     Raises:
         SettingError: There is no such device here, or the threads are less than one.
@@ -21,7 +28,14 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
         device = torch.device(name)
     except RuntimeError:
         raise SettingError(f"--device {name!r}: use auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise SettingError(f"--device {name!r}: use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise SettingError(f"--device {name}: this machine shows {found} CUDA devices; use cpu")
     return device
+
+
+def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """Autocast to bfloat16, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=fit.precision == "bfloat16")

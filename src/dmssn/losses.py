@@ -139,17 +139,20 @@ def _blur(*maps: Tensor) -> list[Tensor]:
     # The window is a product of two lines, and a line over all rows is one banded matrix: two
     # matrix products are ten times faster here than convolutions with a single channel.
     stack = torch.stack(maps)
-    rows, columns = (_band(size).to(stack) for size in stack.shape[-2:])
+    rows, columns = (_band(size, stack.device) for size in stack.shape[-2:])
     return list((rows @ stack @ columns).unbind())
 
 
 @cache
-def _band(size: int) -> Tensor:
+@torch.inference_mode(False)  # what validation caches, training has to differentiate through
+def _band(size: int, device: torch.device) -> Tensor:
     """The Gaussian line around each of ``size`` positions, (size, size), symmetric."""
-    distance = torch.arange(size)[:, None] - torch.arange(size)
-    line = torch.exp(-((torch.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
-    weight = torch.exp(-(distance**2) / (2 * SSIM_SIGMA**2)) / line.sum()
-    return torch.where(distance.abs() <= SSIM_WINDOW // 2, weight, 0.0)
+    position = torch.arange(size, device=device)
+    distance = (position[:, None] - position).abs()
+    weight = torch.exp(-(distance**2) / (2 * SSIM_SIGMA**2))
+    reach = torch.arange(SSIM_WINDOW, device=device) - SSIM_WINDOW // 2
+    total = torch.exp(-(reach**2) / (2 * SSIM_SIGMA**2)).sum()
+    return torch.where(distance <= SSIM_WINDOW // 2, weight / total, 0.0)
 
 
 def l1_penalty(module: nn.Module) -> Tensor:

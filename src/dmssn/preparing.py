@@ -61,7 +61,8 @@ def prepare(
     """
     config = config or PrepareConfig()
     picture = resize(cube.data, config.size, config.size)
-    valid = np.isfinite(picture.sum(axis=2, dtype=np.float64))
+    with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
+        valid = np.isfinite(picture.sum(axis=2, dtype=np.float64))
     if not valid.any():
         raise ValueError(f"{cube.name}: no pixel has a finite value in every band")
     pixels = picture.reshape(-1, cube.bands) if valid.all() else picture[valid]
@@ -161,7 +162,7 @@ def match_bands(
     """
     if cube.bands < 3 <= bands:
         raise ValueError(f"{cube.name}: {cube.bands} bands; a spectrum needs at least 3")
-    have = cube.wavelengths_nm
+    have, short = cube.wavelengths_nm, ""
     if have is not None and wavelengths_nm is not None:
         if have.shape == wavelengths_nm.shape and np.allclose(have, wavelengths_nm, atol=0.5):
             return cube, f"{bands} bands as the detector's"
@@ -170,8 +171,9 @@ def match_bands(
             data = resample_bands(cube.data, wavelength_weights(have, wavelengths_nm))
             said = f"{cube.bands} bands resampled by wavelength to {bands} ({share:.0%} covered)"
             return replace(cube, data=data, wavelengths_nm=wavelengths_nm), said
+        short = f", though its wavelengths cover {share:.0%} of the detector's range"
     if cube.bands == bands:
-        return cube, f"{bands} bands as the detector's, in their order"
+        return cube, f"{bands} bands as the detector's, in their order{short}"
     data = resample_bands(cube.data, axis_weights(cube.bands, bands))
-    said = f"{cube.bands} bands resampled along their order to {bands}"
+    said = f"{cube.bands} bands resampled along their order to {bands}{short}"
     return replace(cube, data=data, wavelengths_nm=None), said

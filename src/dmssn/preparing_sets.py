@@ -14,7 +14,8 @@ import torch
 
 from dmssn.config import PrepareConfig, to_table
 from dmssn.cube import Cube
-from dmssn.datasets.folder import SPLITS, SceneFiles, read_mask, scenes
+from dmssn.datasets.folder import SPLITS, SceneFiles, scenes
+from dmssn.masks import read_mask
 from dmssn.preparing import Statistics, match_bands, prepare
 from dmssn.progress import track
 from dmssn.readers import read_cube
@@ -39,11 +40,13 @@ def prepare_set(root: Path, out: Path, config: PrepareConfig, jobs: int = 1) -> 
             the cubes differ in bands, or ``out`` holds a set of other settings.
     """
     files = scenes(root)
-    _claim(out, {"scenes": str(root), "prepare": to_table(config)})
-    statistics = None
-    if config.statistics == "data set":
-        train = [scene for scene in files if scene.split == "train"]
-        statistics = training_statistics(train, config)
+    settings = {"scenes": str(root), "prepare": to_table(config)}
+    of_train = config.statistics == "data set"
+    train = [scene for scene in files if scene.split == "train"]
+    if of_train:  # other training scenes have other statistics: what is prepared would be stale
+        settings["train"] = [scene.name for scene in train]
+    _claim(out, settings)
+    statistics = training_statistics(train, config) if of_train else None
     todo = [scene for scene in files if not scene_path(out, scene.name).is_file()]
     wrong = _prepare_all(todo, partial(_prepare_one, out, config, statistics), jobs)
     if wrong:
@@ -57,7 +60,10 @@ def _claim(out: Path, settings: dict[str, Any]) -> None:
     """Mark a folder as made with these settings; refuse one made with others."""
     path = out / "settings.json"
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
-        raise ValueError(f"{out}: prepared with other settings; remove it or choose another folder")
+        raise ValueError(
+            f"{out}: prepared with other settings or training scenes; "
+            "remove it or choose another folder"
+        )
     write_json(path, settings)
 
 

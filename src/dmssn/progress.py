@@ -7,10 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-QUIET_SECONDS = 2.0
-"""Work shorter than this shows nothing when the output is not a terminal."""
 PLAIN_SECONDS = 15.0
-"""Time between two plain lines."""
+"""Time between two plain lines, and before the first."""
 
 
 def track(items: Collection[T], doing: str) -> Iterator[T]:
@@ -48,7 +46,7 @@ def _lines(items: Collection[T], doing: str) -> Iterator[T]:
     start = last = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
-        if done and now - start > QUIET_SECONDS and now - last > PLAIN_SECONDS:
+        if done and now - last > PLAIN_SECONDS:
             left = (now - start) / done * (len(items) - done)
             print(f"{doing}: {done} of {len(items)}, {left:.0f} s left", file=sys.stderr)
             last = now

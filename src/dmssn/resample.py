@@ -89,13 +89,17 @@ def covered(have_nm: NDArray[np.float64], want_nm: NDArray[np.float64]) -> float
 
 
 def resample_bands(data: NDArray[np.float32], weights: csr_array) -> NDArray[np.float32]:
-    """Apply band weights of shape (m, B) to a cube of shape (H, W, B); returns (H, W, m)."""
+    """Apply band weights of shape (m, B) to a cube of shape (H, W, B); returns (H, W, m).
+
+    An invalid pixel stays invalid.
+    """
     height, width, bands = data.shape
     result = np.empty((height, width, weights.shape[0]), dtype=np.float32)
     dense = weights.toarray().T.astype(np.float32)
     # Row by row, so that a memory-mapped cube is never held as a whole beside the result.
-    for row in range(height):
-        np.matmul(data[row].reshape(width, bands), dense, out=result[row])
+    with np.errstate(invalid="ignore"):  # an infinite value makes its pixel NaN, as it should
+        for row in range(height):
+            np.matmul(data[row].reshape(width, bands), dense, out=result[row])
     return result
 
 
@@ -103,13 +107,14 @@ def resize(data: NDArray[np.float32], height: int, width: int) -> NDArray[np.flo
     """Resize a picture or cube of shape (H, W, ...) to (height, width, ...).
 
     Area-true where an axis shrinks, linear where it grows, so it is antialiased both ways. An
-    invalid pixel (NaN in any band) lends no weight; an output pixel less than half of whose
+    invalid pixel (NaN or infinite in any band) lends no weight; an output pixel less than half of whose
     weight is valid is NaN.
     """
     if data.shape[:2] == (height, width):
         return data
     flat = data.reshape(*data.shape[:2], -1)
-    total = flat.sum(axis=2, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
+        total = flat.sum(axis=2, dtype=np.float64)
     valid = np.isfinite(total).astype(np.float32)[:, :, None]
     if valid.all():
         return _apply(flat, height, width).reshape(height, width, *data.shape[2:])

@@ -2,19 +2,18 @@
 
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dmssn import __version__, checkpoint, metrics
-from dmssn.batches import Batch, training_batches, validation_batches
+from dmssn import __version__, checkpoint
+from dmssn.batches import Batch, training_batches
 from dmssn.checkpoint import Header
-from dmssn.config import DetectorConfig, FitConfig, Recipe, TeacherConfig, to_table
+from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
+from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import AutoencoderOutput, Teacher
 from dmssn.models.msst import MSSTConfig
@@ -22,6 +21,7 @@ from dmssn.models.network import DMSSN, NetworkOutput
 from dmssn.runs import Run
 from dmssn.store import PreparedSet
 from dmssn.training import Batches, Trainer
+from dmssn.validation import mean_terms, score_detector
 
 Terms = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
@@ -49,11 +49,10 @@ def train_teacher(
     def terms(network: Teacher, batch: Batch) -> Terms:
         with precision(config.fit, device):
             output = apply_teacher(network, batch)
-        target, area = _target(network, batch)
-        return reconstruction_terms(output.reconstruction, target, area)
+        return reconstruction_terms(*_compared(network, output.reconstruction, batch))
 
     def validate(network: Teacher) -> dict[str, float]:
-        means = _mean_terms(network, terms, prepared, config.fit.batch, device)
+        means = mean_terms(network, terms, prepared, config.fit.batch, device)
         return {"score": -sum(means.values())} | {f"val/{k}": v for k, v in means.items()}
 
     header = _header("teacher", recipe, prepared, {"spatial": config.spatial})
@@ -77,14 +76,16 @@ def train_detector(
         device: Where the networks run.
         resume: Go on with an interrupted run.
         init: Detector checkpoint to start from, or None.
-        teacher_path: Checkpoint or run folder of the teacher; None when nothing is distilled.
+        teacher_path: Checkpoint or run folder of the teacher; None for the recipe's.
 
     Raises:
         ValueError: A teacher is needed and not given, or of other bands.
     """
+    if teacher_path:  # as if the recipe said so: checkpoints tell it and resuming compares it
+        recipe = replace(recipe, detector=replace(recipe.detector, teacher=teacher_path))
     config, prepared = recipe.detector, PreparedSet(recipe.data.prepared)
     bands = prepared.manifest.bands
-    teacher = _read_teacher(config, teacher_path, bands, device)
+    teacher = _read_teacher(config, bands, device)
     torch.manual_seed(config.fit.seed)
     rates = {name: getattr(config, name) for name in ("dropout", "attention_dropout", "drop_path")}
     network = DMSSN(bands, config=MSSTConfig(**rates))
@@ -143,9 +144,16 @@ def apply_teacher(teacher: Teacher, batch: Batch) -> AutoencoderOutput:
     return output
 
 
-def _target(teacher: Teacher, batch: Batch) -> tuple[Tensor, Tensor | None]:
-    """What a teacher has to reconstruct, and the area of each row of it."""
-    return (batch.dense(), None) if teacher.spatial else (batch.spectra, batch.packing.area)
+def _compared(
+    teacher: Teacher, reconstruction: Tensor, batch: Batch
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What a teacher made, what it should have made, and the pixels of each row; none outside."""
+    if not teacher.spatial:
+        return reconstruction, batch.spectra, batch.packing.area
+    inside = batch.region_map >= 0
+    rows = batch.region_map[inside]
+    one_each = batch.packing.area.new_ones(len(rows))
+    return reconstruction.permute(0, 2, 3, 1)[inside], batch.spectra[rows], one_each
 
 
 def _region_outputs(output: AutoencoderOutput, batch: Batch) -> AutoencoderOutput:
@@ -161,55 +169,6 @@ def _region_outputs(output: AutoencoderOutput, batch: Batch) -> AutoencoderOutpu
     return AutoencoderOutput(*(means(maps) for maps in output))
 
 
-def score_detector(
-    network: DMSSN, prepared: PreparedSet, fit: FitConfig, device: torch.device
-) -> dict[str, float]:
-    """Means over the validation scenes, at the network's size, of a few quick metrics."""
-    rows = []
-    for batch in validation_batches(prepared, fit.batch):
-        moved = batch.to(device)
-        with torch.inference_mode(), precision(fit, device):
-            saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
-        for scene, mask in zip(
-            saliency[:, 0].float().cpu().numpy(), batch.mask[:, 0].numpy() > 0, strict=True
-        ):
-            rows.append(_quick_metrics(scene, mask))
-    names = rows[0].keys()
-    return {f"val/{name}": float(np.nanmean([row[name] for row in rows])) for name in names}
-
-
-def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    curve = metrics.f_measure_curve(saliency, mask)
-    return {
-        "mae": metrics.mean_absolute_error(saliency, mask),
-        "f_mean": float(curve.mean()),
-        "f_max": float(curve.max()),
-        "auc": metrics.roc_auc(saliency, mask),
-    }
-
-
-def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
-    """Autocast to bfloat16, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=fit.precision == "bfloat16")
-
-
-def _mean_terms(
-    network: Network,
-    terms: Callable[[Network, Batch], Terms],
-    prepared: PreparedSet,
-    batch_size: int,
-    device: torch.device,
-) -> dict[str, float]:
-    """Loss terms over the validation scenes, each scene weighing the same."""
-    totals: dict[str, float] = {}
-    with torch.inference_mode():
-        for batch in validation_batches(prepared, batch_size):
-            for name, term in terms(network, batch.to(device)).items():
-                totals[name] = totals.get(name, 0.0) + float(term) * len(batch.mask)
-    scenes = len(prepared.names("val"))
-    return {name: total / scenes for name, total in totals.items()}
-
-
 def _run(
     network: Network,
     terms: Callable[[Network, Batch], Terms],
@@ -223,6 +182,7 @@ def _run(
     resume: bool,
 ) -> None:
     """Train a stage in its run folder."""
+    prepared.names("val")  # an empty split is refused now and not after the first epoch
     run = Run(folder, to_table(recipe) | {"stage": header.stage}, resume=resume)
     trainer = Trainer(network, lambda batch: terms(network, batch.to(device)), validate, config.fit)
     state = run.folder / "resume.safetensors"
@@ -288,12 +248,10 @@ def weights_file(path: Path) -> Path:
     return path / "best.safetensors" if path.is_dir() else path
 
 
-def _read_teacher(
-    config: DetectorConfig, path: Path | None, bands: int, device: torch.device
-) -> Teacher | None:
+def _read_teacher(config: DetectorConfig, bands: int, device: torch.device) -> Teacher | None:
     if not config.distill:
         return None
-    path = path or config.teacher
+    path = config.teacher
     if path is None:
         raise ValueError(
             "distillation needs a teacher: give --teacher RUN (from `dmssn train-teacher`), or set "

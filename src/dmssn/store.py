@@ -55,7 +55,7 @@ class PreparedSet:
 
     Raises:
         FileNotFoundError: There is no finished prepared set.
-        ValueError: It was written by a newer version.
+        ValueError: It was written by a newer version, or is something else.
     """
 
     def __init__(self, root: Path) -> None:
@@ -64,11 +64,16 @@ class PreparedSet:
         path = root / "manifest.json"
         if not path.is_file():
             raise FileNotFoundError(f"{root}: no prepared set; make it with `dmssn prepare`")
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if table.pop("format") > FORMAT:
-            raise ValueError(f"{root}: prepared by a newer dmssn; upgrade to read it")
-        table.pop("version")
-        self.manifest = Manifest(**table)
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if table.pop("format") > FORMAT:
+                raise ValueError(f"{root}: prepared by a newer dmssn; upgrade to read it")
+            table.pop("version")
+            self.manifest = Manifest(**table)
+        except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+            raise ValueError(
+                f"{path}: not of a prepared set; make one with `dmssn prepare`"
+            ) from None
 
     def names(self, split: Literal["train", "val"]) -> list[str]:
         """Scenes of the training or the validation split.

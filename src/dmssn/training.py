@@ -6,7 +6,7 @@ A stage is a ``step`` from a batch to terms, and a ``validate`` from nothing to 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -94,7 +94,8 @@ class Trainer(Generic[Network]):
             resume_file: Rewritten after each epoch.
 
         Raises:
-            FloatingPointError: A loss term is not finite; the message names it.
+            FloatingPointError: A loss term is not finite, or the score of a validation; the
+                message names it.
         """
         while self.progress.epoch < self.config.epochs:
             began = time.monotonic()
@@ -111,6 +112,11 @@ class Trainer(Generic[Network]):
 
     def _keep(self, save: Callable[[str, nn.Module, dict[str, float]], None]) -> None:
         metrics = self.progress.metrics
+        if not math.isfinite(metrics["score"]):
+            raise FloatingPointError(
+                f"the validation score is not finite after epoch {self.progress.epoch}: "
+                f"{_listed(metrics)}; lower the learning rate"
+            )
         save("last", self.averaged, metrics)
         if metrics["score"] > self.progress.best:
             self.progress.best, self.progress.best_epoch = metrics["score"], self.progress.epoch
@@ -141,9 +147,8 @@ class Trainer(Generic[Network]):
     def _minimize(self, terms: dict[str, Tensor]) -> None:
         loss = torch.stack(list(terms.values())).sum()
         if not loss.isfinite():
-            values = ", ".join(f"{name} = {term.item():g}" for name, term in terms.items())
             raise FloatingPointError(
-                f"the loss is not finite at step {self.progress.step}: {values}; "
+                f"the loss is not finite at step {self.progress.step}: {_listed(terms)}; "
                 "lower the learning rate"
             )
         self.optimizer.zero_grad(set_to_none=True)
@@ -226,6 +231,10 @@ def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any
         {"params": weights, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+
+
+def _listed(values: Mapping[str, float | Tensor]) -> str:
+    return ", ".join(f"{name} = {float(value):g}" for name, value in values.items())
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,3 +1,77 @@
-"""stub."""
-def main() -> None:
-    """Info doc."""
+"""dmssn predict cube.hdr -o out; dmssn predict cubes/ -o out --save mask,objects --json."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from dmssn.commands.cube_options import CubeOptions
+
+Extra = Literal["mask", "objects", "npy", "tiff"]
+
+
+def main(
+    cubes: Annotated[list[Path], Parameter(consume_multiple=True)],
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    detector: str | None = None,
+    save: Annotated[tuple[Extra, ...], Parameter(consume_multiple=True, negative="")] = (),
+    threshold: float = 0.5,
+    device: str = "auto",
+    threads: int | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[CubeOptions, Parameter(name="*")] = CubeOptions(),  # noqa: B008
+) -> int:
+    """Write a saliency map and an overlay for each cube.
+
+    For a cube NAME it writes NAME.saliency.png (16 bit, the cube's own size) and
+    NAME.overlay.png. One bad cube does not stop the others; it makes the exit code 1.
+
+    Args:
+        cubes: Cube files, folders of one-band pictures, or folders of cubes.
+        output: Folder for all that is written.
+        detector: Name of a detector, a checkpoint file or a run folder.
+        save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps).
+        threshold: From which saliency up a pixel is salient, in mask, objects and contour.
+        device: auto, cpu, cuda or cuda:N.
+        threads: CPU threads.
+        json: Describe the results on stdout as JSON.
+        options: How the cubes' files are to be understood.
+    """
+    from dmssn.config import SettingError
+    from dmssn.devices import choose_device
+    from dmssn.predicting import predict_all
+
+    if not 0 <= threshold <= 1:
+        raise SettingError(f"--threshold must be from 0 to 1, got {threshold}")
+    choose_device(device, threads)
+    results = predict_all(
+        cubes,
+        output,
+        read=options.read,
+        detector=detector,
+        extras=save,
+        threshold=threshold,
+        device=device,
+    )
+    return _report(results, output, as_json=json)
+
+
+def _report(results: list[dict[str, object]], output: Path, *, as_json: bool) -> int:
+    import json
+    import sys
+
+    failed = [result for result in results if "error" in result]
+    if as_json:
+        print(json.dumps(results, indent=1))
+    else:
+        for result in results:
+            if "error" not in result:
+                print(f"{result['name']}: {result['bands']}; {result['saliency']}")
+    for result in failed:
+        print(f"dmssn predict: {result['error']}", file=sys.stderr)
+    if failed:
+        print(f"dmssn predict: {len(failed)} of {len(results)} cubes failed", file=sys.stderr)
+    elif not as_json:
+        print(f"{len(results)} {'map' if len(results) == 1 else 'maps'} in {output}")
+    return 1 if failed else 0

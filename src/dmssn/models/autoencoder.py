@@ -63,21 +63,22 @@ def instance_norm(x: Tensor, packing: Packing | None = None) -> Tensor:
         packing: Needed for a packed table; a region weighs as much as it has pixels.
 
     Returns:
-        The same shape. The variance is the biased one.
+        The same shape, from a table in the precision of ``area``. The variance is the biased one.
     """
     if packing is None:
         return F.instance_norm(x, eps=EPSILON)
     with torch.autocast(x.device.type, enabled=False):
-        parts = zip(
-            x.float().split(packing.counts), packing.area.split(packing.counts), strict=True
-        )
-        return torch.cat([_standardize(table, area) for table, area in parts])
+        tables = x.to(packing.area.dtype).split(packing.counts)
+        areas = packing.area.split(packing.counts)
+        return torch.cat([_standardize(*image) for image in zip(tables, areas, strict=True)])
 
 
 def _standardize(table: Tensor, area: Tensor) -> Tensor:
     """The rows (r, C) of one image, weighted by area (r,)."""
     weight = area / area.sum()
     centred = table - weight @ table
+    # A product with thousands of weights rounds the mean; what it left is a hundred times less.
+    centred = centred - weight @ centred
     return centred * torch.rsqrt(weight @ centred.square() + EPSILON)
 
 
@@ -206,14 +207,22 @@ class Teacher(nn.Module):
 
     def features(self, x: Tensor, packing: Packing | None = None) -> Features:
         """Only what the student imitates, two thirds of the work; raises as ``forward`` does."""
+        self._refuse_table(packing)
+        encoded = _run(self.encoder[:3], x, packing)
+        code = _run(self.encoder[3:], encoded, packing)
+        return Features(encoded, code, _run(self.decoder[:2], code, packing))
+
+    def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
+        """Only the code, (N, 32, H, W) or (R, 32); raises as ``forward`` does."""
+        self._refuse_table(packing)
+        return _run(self.encoder, x, packing)
+
+    def _refuse_table(self, packing: Packing | None) -> None:
         if self.spatial and packing is not None:
             raise ValueError(
                 "a spatial teacher looks at neighbouring pixels: give it dense (N, B, H, W) cubes "
                 "or build it with spatial=False"
             )
-        encoded = _run(self.encoder[:3], x, packing)
-        code = _run(self.encoder[3:], encoded, packing)
-        return Features(encoded, code, _run(self.decoder[:2], code, packing))
 
 
 def _run(layers: nn.ModuleList, x: Tensor, packing: Packing | None) -> Tensor:

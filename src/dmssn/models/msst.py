@@ -28,7 +28,7 @@ class MSSTConfig:
     depths: tuple[int, ...] = (2, 2, 2, 2)
     """Blocks."""
     channels: tuple[int, ...] = (32, 64, 96, 128)
-    """Width; a multiple of 32, and of 4 times the stage's heads or less."""
+    """Width; a multiple of 32 and of the stage's heads."""
     heads: tuple[int, ...] = (1, 2, 4, 8)
     """Heads in each of the two groups."""
     reductions: tuple[int, ...] = (8, 4, 2, 1)
@@ -172,20 +172,22 @@ class DropPath(nn.Module):
 class Block(nn.Module):
     """Attention and MLP, each normalized before and added to what came in."""
 
-    def __init__(self, attention: Attention, mlp: MLP, channels: int, drop_path: float) -> None:
+    def __init__(self, config: MSSTConfig, stage: int, drop_path: float) -> None:
         """``drop_path`` is the chance of leaving out a branch in training."""
         super().__init__()
+        channels, heads = config.channels[stage], config.heads[stage]
         self.attention_norm = nn.GroupNorm(4, channels)
-        self.attention = attention
+        self.attention = Attention(
+            channels, heads, config.reductions[stage], config.dropout, config.attention_dropout
+        )
         self.mlp_norm = nn.GroupNorm(4, channels)
-        self.mlp = mlp
+        self.mlp = MLP(channels, config.mlp_ratios[stage] * channels, config.dropout)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         x = x + self.drop_path(self.attention(self.attention_norm(x)))
-        x = x + self.drop_path(self.mlp(self.mlp_norm(x)))
-        return x
+        return x + self.drop_path(self.mlp(self.mlp_norm(x)))
 
 
 class Stage(nn.Module):
@@ -196,27 +198,11 @@ class Stage(nn.Module):
     ) -> None:
         """``stage`` counts from 0; the first one divides height and width by 4, others by 2."""
         super().__init__()
-        channels, heads = config.channels[stage], config.heads[stage]
+        channels = config.channels[stage]
         kernel, stride = (7, 4) if stage == 0 else (3, 2)
         self.embed = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2)
         self.embed_norm = nn.GroupNorm(channels // 32, channels)
-        self.blocks = nn.Sequential(
-            *(
-                Block(
-                    Attention(
-                        channels,
-                        heads,
-                        config.reductions[stage],
-                        config.dropout,
-                        config.attention_dropout,
-                    ),
-                    MLP(channels, config.mlp_ratios[stage] * channels, config.dropout),
-                    channels,
-                    drop_path,
-                )
-                for drop_path in drop_paths
-            )
-        )
+        self.blocks = nn.Sequential(*(Block(config, stage, rate) for rate in drop_paths))
         self.norm = nn.GroupNorm(2**stage, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -240,12 +226,12 @@ class Head(nn.Module):
     def forward(self, stages: list[Tensor], height: int, width: int) -> Tensor:
         """Maps of the stages to logits (N, 1, height, width)."""
         # Weighing channels and interpolating positions are linear and commute, so the 32 channels
-        # become one on the small maps: the same sum for a 32nd of the interpolation.
-        logits = self.classify.bias.view(1, 1, 1, 1)
-        for branch, x in zip(self.branches, stages, strict=True):
-            weighed = F.conv2d(branch(x), self.classify.weight)
-            logits = logits + F.interpolate(weighed, size=(height, width), mode="bilinear")
-        return logits
+        # become one on the small maps: the same sum for a 32nd of the interpolation. The bias is
+        # added once.
+        first, *others = (branch(x) for branch, x in zip(self.branches, stages, strict=True))
+        weighed = [self.classify(first), *(F.conv2d(x, self.classify.weight) for x in others)]
+        size = (height, width)
+        return torch.stack([F.interpolate(x, size, mode="bilinear") for x in weighed]).sum(dim=0)
 
 
 class MSST(nn.Module):
@@ -278,7 +264,8 @@ class MSST(nn.Module):
         height, width = code.shape[-2:]
         if min(height, width) < LEAST_SIDE:
             raise ValueError(
-                f"the MSST needs at least {LEAST_SIDE} x {LEAST_SIDE} pixels, got {height} x {width}"
+                f"the MSST needs at least {LEAST_SIDE} x {LEAST_SIDE} pixels, "
+                f"got {height} x {width}"
             )
         # Convolutions over few channels, and attention without copies, want channels last.
         x = code.contiguous(memory_format=torch.channels_last)

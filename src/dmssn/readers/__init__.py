@@ -55,8 +55,8 @@ def open_cube(
     stored = open_stored(path, key)
     shape = tuple(stored.array.shape)
     known = stored.wavelengths.values.size if stored.wavelengths else None
-    if wavelengths_nm is not None:
-        known = None if isinstance(wavelengths_nm, EvenlySpaced) else len(wavelengths_nm)
+    if wavelengths_nm is not None and not isinstance(wavelengths_nm, EvenlySpaced):
+        known = len(wavelengths_nm)
     axes, decision = find_axes(path, shape, stored.convention, known, band_axis)
     width, count = (shape[axes.index(letter)] for letter in "WB")
     centres, notes = band_wavelengths(stored, wavelengths_nm, count)

@@ -3,6 +3,7 @@
 Letters: H rows, W columns, B bands, h rows of a block.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,9 @@ BLOCK_BYTES = 32 * 2**20
 """Stored numbers are fetched in blocks of about this size."""
 ROWS_BYTES = 128 * 2**20
 """Blocks of rows that ``row_blocks`` gives have about this size as float32."""
+
+HIGHEST_CHUNK = 2
+"""``row_blocks`` gives up on whole HDF5 chunks that are this many times as high as a block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +91,15 @@ class CubeFile:
     def row_blocks(self) -> list[slice]:
         """Blocks of whole rows, top to bottom, each about 128 MiB once read.
 
-        Their limits fall between the chunks of an HDF5 file where possible, so that no chunk is
-        unpacked twice.
+        Their limits fall between the chunks of an HDF5 file, so that no chunk is unpacked twice,
+        unless its chunks are much higher than a block.
         """
         height, width, bands = self.shape
         rows = max(1, ROWS_BYTES // (width * bands * 4))
         chunks = getattr(self.stored.array, "chunks", None)
-        if chunks:
-            rows = _whole_chunks(rows, chunks[self.axes.index("H")])
+        chunk = chunks[self.axes.index("H")] if chunks else 1
+        if chunk <= HIGHEST_CHUNK * rows:
+            rows = max(1, round(rows / chunk)) * chunk
         return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
@@ -135,12 +140,11 @@ class CubeFile:
         return cube
 
     def _fill(self, out: NDArray[np.float32], top: int) -> None:
-        """Copy stored numbers to ``out``, block by block along the slowest stored axis."""
+        """Copy stored numbers to ``out``, block by block."""
         source, axes = _slowest_first(self.stored.array, self.axes)
         first, last = int(self.band_order.min()), int(self.band_order.max()) + 1
         limits = {"H": (top, top + out.shape[0]), "W": (0, out.shape[1]), "B": (first, last)}
-        for low, high in _blocks(source, axes, limits):
-            span = limits | {axes[0]: (low, high)}
+        for span in _blocks(source, axes, limits):
             wanted = (self.band_order >= span["B"][0]) & (self.band_order < span["B"][1])
             into = np.flatnonzero(wanted)
             if into.size == 0:
@@ -181,22 +185,21 @@ def _slowest_first(array: Array, axes: str) -> tuple[Array, str]:
 
 def _blocks(
     source: Array, axes: str, limits: dict[str, tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    """Parts of the first stored axis, of about ``BLOCK_BYTES`` each, between HDF5 chunks."""
-    low, high = limits[axes[0]]
-    others = int(np.prod([limits[k][1] - limits[k][0] for k in axes[1:]], dtype=np.int64))
-    length = max(1, BLOCK_BYTES // (others * source.dtype.itemsize))
-    chunks = getattr(source, "chunks", None)
-    chunk = chunks[0] if chunks else 1
-    length = _whole_chunks(length, chunk)
-    edges = [*range(low - low % chunk, high, length), high]
+) -> Iterator[dict[str, tuple[int, int]]]:
+    """Parts of what lies within the limits, of about ``BLOCK_BYTES`` each.
+
+    They are cut along the axis that gives the thinnest parts without cutting an HDF5 chunk in
+    two: the first axis if there are no chunks.
+    """
+    extents = [limits[letter][1] - limits[letter][0] for letter in axes]
+    steps = getattr(source, "chunks", None) or (1, *source.shape[1:])
+    cut = min(range(3), key=lambda axis: steps[axis] / extents[axis])
+    slab = math.prod(extents) // extents[cut] * source.dtype.itemsize
+    length = max(1, round(BLOCK_BYTES / slab / steps[cut])) * steps[cut]
+    low, high = limits[axes[cut]]
+    edges = [*range(low - low % steps[cut], high, length), high]
     for start, stop in pairwise(edges):
-        yield max(start, low), stop
-
-
-def _whole_chunks(length: int, chunk: int) -> int:
-    """The length rounded to whole chunks, at least one."""
-    return max(1, round(length / chunk)) * chunk
+        yield limits | {axes[cut]: (max(start, low), stop)}
 
 
 def _index(numbers: NDArray[np.intp]) -> slice | NDArray[np.intp]:

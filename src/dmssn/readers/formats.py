@@ -6,6 +6,7 @@ from dmssn.config import SettingError
 from dmssn.readers.stored import Stored
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm")
+CUBES = (".hdr", ".mat", ".h5", ".hdf5", ".he5", ".npy", ".npz")
 RAW = (".raw", ".img", ".dat", ".bil", ".bip", ".bsq")
 
 
@@ -78,3 +79,27 @@ def _advice(suffix: str) -> str:
         "is in no format that can be read: ENVI (.hdr), MATLAB (.mat), HDF5 (.h5), "
         "numpy (.npy, .npz), TIFF, or a folder of one-band pictures"
     )
+
+
+def cubes_in(folder: Path) -> list[Path]:
+    """The cube files of a folder of cubes, sorted; none for a folder of one-band pictures.
+
+    A TIFF counts where it stands beside other cube files or has several pages; raw files count
+    through their headers.
+    """
+    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    certain = [path for path in files if path.suffix.lower() in CUBES]
+    pages = [path for path in files if path.suffix.lower() in (".tif", ".tiff")]
+    if certain or any(_has_pages(path) for path in pages):
+        return sorted(certain + pages)
+    return []
+
+
+def _has_pages(path: Path) -> bool:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return len(file.series[0].shape) > 2 or len(file.pages) > 1
+    except (tifffile.TiffFileError, OSError, IndexError):
+        return False

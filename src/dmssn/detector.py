@@ -1,0 +1,148 @@
+"""A detector: a name or a file in, a function from a cube to its saliency map out.
+
+Letters: H rows, W columns, B bands.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dmssn import checkpoint
+from dmssn.batches import pack_cube
+from dmssn.checkpoint import Header
+from dmssn.config import PrepareConfig, SettingError, from_table
+from dmssn.cube import Cube
+from dmssn.devices import choose_device
+from dmssn.models.msst import MSSTConfig
+from dmssn.models.network import DMSSN
+from dmssn.preparing import Statistics, match_bands, prepare
+from dmssn.regions import RegionCube
+from dmssn.resample import resize
+
+SHIPPED = {"dmssn": "dmssn.safetensors"}
+"""Detectors that come with the package: name to file in ``dmssn/weights``."""
+DEFAULT = "dmssn"
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What a detector makes of a cube.
+
+    Attributes:
+        saliency: Float32 of shape (H, W) in [0, 1], at the cube's own size; 0 where a pixel is
+            invalid.
+        regions: The homogenized cube the network saw.
+        bands_said: How the cube's bands were brought to the detector's, a sentence.
+    """
+
+    saliency: NDArray[np.float32]
+    regions: RegionCube
+    bands_said: str
+
+
+class Detector:
+    """A trained network with all it needs to take a cube from a file.
+
+    Args:
+        name: How it is called in outputs.
+        header: Of its checkpoint.
+        network: Its weights loaded.
+        device: Where the network runs.
+    """
+
+    def __init__(self, name: str, header: Header, network: DMSSN, device: torch.device) -> None:
+        """``load_detector`` makes detectors."""
+        self.name = name
+        self.header = header
+        self.network = network.to(device).eval()
+        self.device = device
+        self._config = from_table(PrepareConfig, header.prepare)
+        self._wavelengths_nm = _array(header.wavelengths_nm)
+        mean, std = _array(header.mean), _array(header.std)
+        self._statistics = None if mean is None or std is None else Statistics(mean, std)
+
+    @property
+    def version(self) -> str:
+        """Of the program that trained it."""
+        return str(self.header.provenance.get("version", "unknown"))
+
+    def __call__(self, cube: Cube) -> NDArray[np.float32]:
+        """Saliency of each pixel.
+
+        Args:
+            cube: Any size; any number of bands from 3 up.
+
+        Returns:
+            Float32 of shape (H, W) in [0, 1]; 0 where a pixel is invalid.
+
+        Raises:
+            ValueError: The cube has fewer than 3 bands, or no valid pixel.
+        """
+        return self.detect(cube).saliency
+
+    def detect(self, cube: Cube) -> Detection:
+        """As calling it, and what was found on the way."""
+        matched, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
+        regions = prepare(matched, self._config, self._statistics)
+        batch = pack_cube(regions).to(self.device)
+        with torch.inference_mode():
+            found = self.network.saliency(batch.spectra, batch.region_map, batch.packing)
+        small = found[0, 0].float().cpu().numpy()
+        saliency = np.clip(resize(small, cube.height, cube.width), 0, 1)
+        if not np.isfinite(saliency).all():
+            raise ValueError(f"{cube.name}: the network's output is not finite; are the weights?")
+        saliency[~cube.valid()] = 0
+        return Detection(saliency, regions, said)
+
+
+def load_detector(
+    name_or_file: str | os.PathLike[str] | None = None, *, device: str = "auto"
+) -> Detector:
+    """Load a detector.
+
+    Args:
+        name_or_file: Name of one that comes with the package (``detector_names``), a checkpoint
+            file, or the folder of a finished run. The default comes with the package.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        SettingError: There is no such name or device.
+        ValueError: The file is damaged or not a detector.
+    """
+    chosen = choose_device(device)
+    text = DEFAULT if name_or_file is None else os.fspath(name_or_file)
+    path = _find(text)
+    header, tensors = checkpoint.load(path, "detector")
+    network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
+    checkpoint.load_weights(network, tensors, path)
+    return Detector(text if text in SHIPPED else path.stem, header, network, chosen)
+
+
+def detector_names() -> list[str]:
+    """Names of the detectors that come with the package."""
+    return list(SHIPPED)
+
+
+def _find(text: str) -> Path:
+    """The checkpoint file of a name, a file or a run folder; a file of a name's name wins."""
+    path = Path(text)
+    if path.is_dir() and (path / "best.safetensors").is_file():
+        return path / "best.safetensors"
+    if path.is_file():
+        return path
+    if text in SHIPPED:
+        return Path(str(files("dmssn") / "weights" / SHIPPED[text]))
+    raise SettingError(
+        f"no detector {text!r}: neither a name ({', '.join(detector_names())}) nor a checkpoint "
+        "file or run folder"
+    )
+
+
+def _array(values: list[float] | None) -> NDArray[Any] | None:
+    return None if values is None else np.asarray(values, dtype=np.float64)

@@ -1,0 +1,126 @@
+"""What prediction writes: maps, overlays and object tables, each with where it came from.
+
+Letters: H rows, W columns.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from scipy.ndimage import binary_erosion
+
+from dmssn.cube import Cube
+from dmssn.files import replacing
+from dmssn.objects import SalientObject, find_objects
+from dmssn.rendering import render
+
+Provenance = dict[str, Any]
+
+HEAT = np.array([[0, 0, 64], [120, 0, 140], [220, 40, 60], [255, 150, 0], [255, 245, 120]])
+"""sRGB at saliency 0, 1/4, ... 1: dark to light, so it also reads in grey."""
+STRONGEST = 0.65
+"""Opacity of the heat where saliency is 1; the scene stays visible under it."""
+CONTOUR = (0, 255, 255)
+"""Colour of the threshold's contour: cyan is in neither the heat nor most scenes."""
+LEAST_SIDE = 256
+"""A smaller scene's overlay is enlarged by a whole factor until its short side has this many."""
+
+
+def save_saliency(path: Path, saliency: NDArray[np.float32], provenance: Provenance) -> None:
+    """Write a saliency map as a 16-bit grey PNG; 65535 is 1."""
+    levels = np.rint(saliency * 65535).astype(np.uint16)
+    _save_png(path, Image.fromarray(levels), provenance)
+
+
+def save_mask(
+    path: Path, saliency: NDArray[np.float32], threshold: float, provenance: Provenance
+) -> None:
+    """Write the pixels at or above a threshold as an 8-bit PNG; 255 is salient."""
+    levels = np.where(saliency >= threshold, 255, 0).astype(np.uint8)
+    _save_png(path, Image.fromarray(levels), provenance | {"threshold": threshold})
+
+
+def save_npy(path: Path, saliency: NDArray[np.float32]) -> None:
+    """Write the map itself, float32."""
+    with replacing(path) as partial:
+        np.save(partial, saliency)
+
+
+def save_tiff(path: Path, saliency: NDArray[np.float32], provenance: Provenance) -> None:
+    """Write the map itself as a float32 TIFF."""
+    with replacing(path) as partial:
+        tifffile.imwrite(partial, saliency, description=json.dumps(provenance), metadata=None)
+
+
+def save_objects(
+    path: Path, saliency: NDArray[np.float32], cube: Cube, threshold: float
+) -> list[SalientObject]:
+    """Write a CSV table with one row for each salient object, largest first.
+
+    Areas are in pixels; boxes are first row and column and the ones after the last; spectra are
+    in the cube's own units, a column for each band.
+    """
+    objects = find_objects(saliency, cube, threshold)
+    nm = cube.wavelengths_nm
+    bands = [f"band_{b}" if nm is None else f"{nm[b]:g}_nm" for b in range(cube.bands)]
+    box = ["row_start", "row_stop", "column_start", "column_stop"]
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        centroid = ["centroid_row", "centroid_column"]
+        table.writerow(["object", "area_px", *box, *centroid, "mean_saliency", *bands])
+        for number, found in enumerate(objects, start=1):
+            numbers = [*found.centroid, found.mean_saliency, *found.spectrum.tolist()]
+            rounded = [f"{value:.6g}" for value in numbers]
+            table.writerow([number, found.area, *found.rows, *found.columns, *rounded])
+    return objects
+
+
+def save_overlay(
+    path: Path,
+    saliency: NDArray[np.float32],
+    cube: Cube,
+    threshold: float,
+    provenance: Provenance,
+) -> None:
+    """Write the scene in colour with its saliency as heat, and the threshold as a contour."""
+    picture = overlay(render(cube), saliency, threshold)
+    _save_png(path, Image.fromarray(picture), provenance | {"threshold": threshold})
+
+
+def overlay(
+    picture: NDArray[np.uint8], saliency: NDArray[np.float32], threshold: float
+) -> NDArray[np.uint8]:
+    """Lay saliency over a colour picture, enlarged by a whole factor when it is small.
+
+    Args:
+        picture: sRGB of shape (H, W, 3).
+        saliency: Shape (H, W) in [0, 1].
+        threshold: Where the contour runs.
+
+    Returns:
+        sRGB of shape (f H, f W, 3).
+    """
+    factor = max(1, -(-LEAST_SIDE // min(saliency.shape)))
+    picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    saliency = saliency.repeat(factor, axis=0).repeat(factor, axis=1)
+    stops = np.linspace(0, 1, len(HEAT))
+    heat = np.stack([np.interp(saliency, stops, channel) for channel in HEAT.T], axis=2)
+    opacity = STRONGEST * saliency[:, :, None]
+    mixed = np.rint(picture * (1 - opacity) + heat * opacity).astype(np.uint8)
+    salient = saliency >= threshold
+    mixed[salient & ~binary_erosion(salient, border_value=1)] = CONTOUR
+    return mixed
+
+
+def _save_png(path: Path, picture: Image.Image, provenance: Provenance) -> None:
+    said = PngInfo()
+    said.add_text("Software", f"dmssn {provenance['version']}")
+    said.add_text("dmssn", json.dumps(provenance))
+    with replacing(path) as partial:
+        picture.save(partial, pnginfo=said)

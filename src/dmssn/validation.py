@@ -1,0 +1,68 @@
+"""What validation measures: losses and quick metrics over the validation scenes."""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dmssn import metrics
+from dmssn.batches import Batch, validation_batches
+from dmssn.config import FitConfig
+from dmssn.devices import precision
+from dmssn.models.network import DMSSN
+from dmssn.store import PreparedSet
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def mean_terms(
+    network: Network,
+    terms: Callable[[Network, Batch], dict[str, Tensor]],
+    prepared: PreparedSet,
+    batch_size: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Loss terms over the validation scenes, each scene weighing the same."""
+    totals: dict[str, float] = {}
+    with torch.inference_mode():
+        for batch in validation_batches(prepared, batch_size):
+            for name, term in terms(network, batch.to(device)).items():
+                totals[name] = totals.get(name, 0.0) + float(term) * len(batch.mask)
+    scenes = len(prepared.names("val"))
+    return {name: total / scenes for name, total in totals.items()}
+
+
+def score_detector(
+    network: DMSSN, prepared: PreparedSet, fit: FitConfig, device: torch.device
+) -> dict[str, float]:
+    """Means over the validation scenes, at the network's size, of a few quick metrics."""
+    rows = []
+    for batch in validation_batches(prepared, fit.batch):
+        moved = batch.to(device)
+        with torch.inference_mode(), precision(fit, device):
+            saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
+        for scene, mask in zip(
+            saliency[:, 0].float().cpu().numpy(), batch.mask[:, 0].numpy() > 0, strict=True
+        ):
+            rows.append(_quick_metrics(scene, mask))
+    return {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
+
+
+def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
+    curve = metrics.f_measure_curve(saliency, mask)
+    return {
+        "mae": metrics.mean_absolute_error(saliency, mask),
+        "f_mean": float(curve.mean()),
+        "f_max": float(curve.max()),
+        "auc": metrics.roc_auc(saliency, mask),
+    }
+
+
+def _mean_defined(values: list[float]) -> float:
+    """Mean of the scenes a metric is defined for; NaN when it is for none."""
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan

@@ -1,0 +1,156 @@
+"""The transformer: sizes, attention against a plain formula, dropout, and the head's shortcut."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from dmssn.models.msst import MSST, Attention, Dropout, DropPath, Head, MSSTConfig
+
+SMALL = MSSTConfig(
+    depths=(1, 1), channels=(32, 32), heads=(1, 2), reductions=(8, 4), mlp_ratios=(1, 1)
+)
+
+
+@settings(deadline=None, max_examples=12)
+@given(height=st.integers(32, 70), width=st.integers(32, 70))
+def test_any_size_from_32_up_keeps_its_size(height: int, width: int) -> None:
+    network = MSST().eval()
+    with torch.no_grad():
+        logits = network(torch.randn(1, 32, height, width))
+    assert logits.shape == (1, 1, height, width)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47)])
+def test_small_and_uneven_sizes_train(size: tuple[int, int]) -> None:
+    network = MSST(MSSTConfig(drop_path=0.0))
+    network(torch.randn(2, 32, *size)).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_a_smaller_map_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 32 x 32 pixels, got 31 x 64"):
+        MSST(SMALL)(torch.zeros(1, 32, 31, 64))
+
+
+def test_stochastic_depth_rises_evenly_from_zero() -> None:
+    rates = [part.rate for part in MSST().modules() if isinstance(part, DropPath)]
+    assert rates == pytest.approx([0.3 * block / 7 for block in range(8)])
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        MSSTConfig(depths=(2, 2, 2))
+    with pytest.raises(ValueError, match="multiples of 32"):
+        MSSTConfig(channels=(32, 64, 96, 100))
+
+
+def plain_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
+    """The two groups one after the other, with the softmax written out."""
+    channels = x.shape[1]
+    queries = attention.query(x).chunk(2, dim=1)
+    reduced = attention.reduce(x)
+    keys = (attention.spatial_key(reduced), attention.spectral_key(reduced))
+    values = (attention.spatial_value(reduced), attention.spectral_value(reduced))
+    groups = []
+    for query, key, value in zip(queries, keys, values, strict=True):
+        heads = [part.flatten(2).chunk(attention.heads, dim=1) for part in (query, key, value)]
+        outputs = []
+        for q, k, v in zip(*heads, strict=True):
+            scores = torch.einsum("ndl,nds->nls", q, k) / (channels / attention.heads) ** 0.5
+            outputs.append(torch.einsum("nls,nds->ndl", scores.softmax(dim=-1), v))
+        groups.append(torch.cat(outputs, dim=1).reshape(x.shape))
+    return attention.project(torch.cat(groups, dim=1))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_attention_is_two_groups_of_heads_over_a_reduced_map(training: bool) -> None:
+    # A tiny rate takes the training path and, at this seed, drops nothing.
+    attention = Attention(64, 2, 4, dropout=0.0, attention_dropout=1e-5).train(training)
+    torch.manual_seed(0)
+    x = torch.randn(2, 64, 12, 8)
+    torch.testing.assert_close(attention(x), plain_attention(attention, x), atol=1e-4, rtol=1e-4)
+
+
+def test_attention_drops_its_weights_in_training_only() -> None:
+    attention = Attention(32, 1, 2, dropout=0.0, attention_dropout=0.5)
+    x = torch.randn(1, 32, 8, 8)
+    assert not torch.allclose(attention(x), attention(x))
+    attention.eval()
+    assert torch.equal(attention(x), attention(x))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.75])
+def test_dropout_leaves_out_its_share_and_keeps_the_mean(rate: float) -> None:
+    torch.manual_seed(0)
+    x = torch.full((3, 65, 33, 31), 2.0).to(memory_format=torch.channels_last).requires_grad_()
+    dropped = Dropout(rate)(x)
+    share = (dropped == 0).float().mean().item()
+    assert share == pytest.approx(rate, abs=5 * (rate * (1 - rate) / x.numel()) ** 0.5)
+    torch.testing.assert_close(dropped[dropped != 0].unique(), torch.tensor([2 / (1 - rate)]))
+    dropped.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad == 0, dropped == 0)
+
+
+def test_dropout_of_neighbouring_numbers_is_independent() -> None:
+    torch.manual_seed(0)
+    dropped = Dropout(0.5)(torch.ones(2**16)) - 1
+    for step in range(1, 9):  # four numbers share one draw
+        assert abs((dropped[step:] * dropped[:-step]).mean()) < 5 / 2**8
+
+
+def test_dropout_is_repeated_by_its_seed_and_absent_from_evaluation() -> None:
+    x, dropout = torch.ones(7, 5), Dropout(0.5)
+    torch.manual_seed(3)
+    first = dropout(x)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x), first)
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_drop_path_leaves_out_whole_images_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    dropped = DropPath(0.25)(torch.ones(4000, 2, 1, 1))
+    assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert torch.equal(dropped[:, 0], dropped[:, 1])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.05)
+    assert torch.equal(DropPath(0.25).eval()(torch.ones(3, 1, 1, 1)), torch.ones(3, 1, 1, 1))
+
+
+def test_the_head_weighs_channels_as_if_after_interpolation() -> None:
+    head = Head((32, 64))
+    nn.init.normal_(head.classify.bias)
+    stages = [torch.randn(2, 32, 9, 12), torch.randn(2, 64, 5, 6)]
+    full = sum(
+        F.interpolate(branch(x), size=(33, 47), mode="bilinear", align_corners=False)
+        for branch, x in zip(head.branches, stages, strict=True)
+    )
+    torch.testing.assert_close(head(stages, 33, 47), head.classify(full), atol=1e-5, rtol=1e-4)
+
+
+def test_memory_order_of_the_code_does_not_matter() -> None:
+    network = MSST(SMALL).eval()
+    code = torch.randn(2, 32, 40, 36)
+    torch.testing.assert_close(
+        network(code), network(code.to(memory_format=torch.channels_last)), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_images_of_a_batch_do_not_see_each_other() -> None:
+    network = MSST(SMALL).eval()
+    code = torch.randn(3, 32, 40, 36)
+    torch.testing.assert_close(network(code)[1:2], network(code[1:2]), atol=1e-5, rtol=1e-5)
+
+
+def test_a_fresh_network_neither_saturates_nor_sees_nothing() -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        logits = MSST().eval()(torch.randn(2, 32, 64, 64))
+    assert 0.05 < logits.std() < 5
+    assert logits.mean().abs() < 5
