@@ -5,6 +5,7 @@ the training loop needs to go on. Neither runs any code when loaded.
 """
 
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -112,6 +113,37 @@ def _header(path: Path, described: str | None, stage: Stage) -> Header:
     if table["stage"] != stage:
         raise ValueError(f"{path}: a {table['stage']} checkpoint, a {stage} one is needed")
     return Header(**table)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of another program's file: safetensors, or torch's without its pickles.
+
+    A table of tensors may stand in the file under ``state_dict`` or ``model``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is neither, or holds more than tensors.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError:
+        pass  # then it is torch's
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"neither safetensors nor a torch file of tensors ({reason})") from None
+    for key in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(
+        isinstance(value, Tensor) for value in state.values()
+    ):
+        raise ValueError("holds something else than a table of tensors")
+    return dict(state)
 
 
 def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

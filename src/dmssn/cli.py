@@ -14,16 +14,16 @@ from dmssn import __version__
 from dmssn.config import SettingError
 
 COMMANDS = {
-    "info": "info",
-    "predict": "predict",
-    "evaluate": "evaluate",
-    "scenes": "scenes",
-    "prepare": "prepare",
-    "train-teacher": "train_teacher",
-    "train": "train",
-    "import-weights": "import_weights",
+    "predict": "Write a saliency map and an overlay for each cube.",
+    "info": "Say what is in a cube's file and how it is understood.",
+    "evaluate": "Score saliency maps against masks.",
+    "scenes": "Generate scenes with exact masks to train on.",
+    "prepare": "Homogenize the scenes of a recipe for training.",
+    "train-teacher": "Train the teacher autoencoder (stage 1).",
+    "train": "Train the detector: student and transformer together (stage 2).",
+    "import-weights": "Turn published weights of DMSSN into a checkpoint.",
 }
-"""Command to the module of dmssn.commands whose function ``main`` it runs."""
+"""Command to its summary; the command is the function ``main`` of its module."""
 
 app = App(
     name="dmssn",
@@ -31,8 +31,9 @@ app = App(
     help="Find what stands out in a hyperspectral image.",
     help_flags=["--help", "-h"],
 )
-for _command, _module in COMMANDS.items():
-    app.command(f"dmssn.commands.{_module}:main", name=_command)
+for _command, _summary in COMMANDS.items():
+    _module = _command.replace("-", "_")
+    app.command(f"dmssn.commands.{_module}:main", name=_command, help=_summary)
 
 
 def main(tokens: Sequence[str] | None = None) -> None:

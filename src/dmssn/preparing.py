@@ -113,7 +113,7 @@ def _robust(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], Statistic
 
 def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
     # Rounding leaves a constant band a spread near 1e-7 of its level: not a signal.
-    floor = 1e-6 * np.abs(statistics.mean)
+    floor = np.maximum(1e-6 * np.abs(statistics.mean), np.finfo(np.float32).tiny)
     std = np.where(statistics.std > floor, statistics.std, np.inf)
     centred = pixels - statistics.mean.astype(np.float32)
     centred *= (1 / std).astype(np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from dmssn.config import PrepareConfig, to_table
 from dmssn.cube import Cube
@@ -73,11 +74,17 @@ def _prepare_all(todo: Sequence[SceneFiles], one: Any, jobs: int) -> list[str]: 
         return [said for scene in track(todo, "preparing") if (said := one(scene))]
     # Forked workers would inherit torch's thread pools in a state they cannot use.
     with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+        jobs, mp_context=get_context("spawn"), initializer=_one_thread
     ) as pool:
         futures = [pool.submit(one, scene) for scene in todo]
         done = (future.result() for future in as_completed(futures))
         return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
+
+
+def _one_thread() -> None:
+    """Keep a worker to one core: the others have the rest."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def _prepare_one(

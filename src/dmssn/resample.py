@@ -4,11 +4,14 @@ Letters: H rows, W columns, B bands; n samples in, m samples out.
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 OVERLAP = 0.8
 """Share of the wanted wavelength range a cube must cover to be resampled by wavelength."""
+ROWS_AT_ONCE = 64
+"""Rows of a cube in one matrix product."""
 
 
 def axis_weights(size_in: int, size_out: int) -> csr_array:
@@ -93,13 +96,14 @@ def resample_bands(data: NDArray[np.float32], weights: csr_array) -> NDArray[np.
 
     An invalid pixel stays invalid.
     """
-    height, width, bands = data.shape
+    height, width, _ = data.shape
     result = np.empty((height, width, weights.shape[0]), dtype=np.float32)
-    dense = weights.toarray().T.astype(np.float32)
-    # Row by row, so that a memory-mapped cube is never held as a whole beside the result.
-    with np.errstate(invalid="ignore"):  # an infinite value makes its pixel NaN, as it should
-        for row in range(height):
-            np.matmul(data[row].reshape(width, bands), dense, out=result[row])
+    dense = torch.from_numpy(weights.toarray().T.astype(np.float32))
+    # In blocks, so that a memory-mapped cube is never held as a whole beside the result; by
+    # torch, so that one setting rules the number of threads.
+    for first in range(0, height, ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        torch.matmul(torch.from_numpy(data[rows]), dense, out=torch.from_numpy(result[rows]))
     return result
 
 

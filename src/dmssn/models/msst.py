@@ -187,7 +187,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         x = x + self.drop_path(self.attention(self.attention_norm(x)))
-        return x + self.drop_path(self.mlp(self.mlp_norm(x)))
+        x = x + self.drop_path(self.mlp(self.mlp_norm(x)))
+        return x
 
 
 class Stage(nn.Module):
