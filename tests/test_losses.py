@@ -269,15 +269,14 @@ def test_l1_penalty_counts_weights_and_no_biases() -> None:
     assert layer[0].bias.grad is None
 
 
-def test_terms_are_computed_in_float32_under_autocast() -> None:
-    predicted, target = torch.rand(2, 2, 5, 32, 32).unbind()
+def test_terms_of_half_precision_inputs_are_computed_in_float32() -> None:
+    predicted, target = torch.rand(2, 2, 5, 32, 32).bfloat16().unbind()
     logits, mask = torch.randn(2, 1, 32, 32).bfloat16(), torch.rand(2, 1, 32, 32) > 0.5
-
-    def terms() -> dict[str, float]:
-        found = losses.reconstruction_terms(predicted, target) | losses.saliency_terms(logits, mask)
-        assert all(term.dtype == torch.float32 for term in found.values())
-        return {name: term.item() for name, term in found.items()}
-
-    expected = terms()
+    expected = losses.reconstruction_terms(predicted.float(), target.float())
+    expected |= losses.saliency_terms(logits.float(), mask)
     with torch.autocast("cpu", torch.bfloat16):
-        assert terms() == pytest.approx(expected, rel=1e-6)
+        found = losses.reconstruction_terms(predicted, target)
+        found |= losses.saliency_terms(logits, mask)
+    for name, term in found.items():
+        assert term.dtype == torch.float32
+        torch.testing.assert_close(term, expected[name], atol=0, rtol=1e-6)

@@ -105,6 +105,13 @@ def test_dropout_of_neighbouring_numbers_is_independent() -> None:
         assert abs((dropped[step:] * dropped[:-step]).mean()) < 5 / 2**8
 
 
+def test_dropout_of_a_view_draws_for_every_number() -> None:
+    torch.manual_seed(0)
+    expanded, sliced = torch.ones(1).expand(64, 64), torch.ones(64, 128)[:, ::2]
+    for view in (expanded, sliced):
+        assert 0.4 < (Dropout(0.5)(view) == 0).float().mean() < 0.6
+
+
 def test_dropout_is_repeated_by_its_seed_and_absent_from_evaluation() -> None:
     x, dropout = torch.ones(7, 5), Dropout(0.5)
     torch.manual_seed(3)

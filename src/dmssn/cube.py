@@ -4,7 +4,6 @@ Letters: H rows, W columns, B bands.
 """
 
 from dataclasses import dataclass, field
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,28 +50,22 @@ class Cube:
     @property
     def height(self) -> int:
         """Number of rows."""
-        return self.data.shape[0]
+        return int(self.data.shape[0])
 
     @property
     def width(self) -> int:
         """Number of columns."""
-        return self.data.shape[1]
+        return int(self.data.shape[1])
 
     @property
     def bands(self) -> int:
         """Number of bands."""
-        return self.data.shape[2]
+        return int(self.data.shape[2])
 
     def valid(self) -> NDArray[np.bool_]:
         """Pixels whose spectrum is finite in every band, shape (H, W)."""
         # A sum over bands is finite only if every term is, and needs no (H, W, B) temporary;
         # float64 so that large finite counts cannot overflow.
         with np.errstate(invalid="ignore"):  # both infinities in one pixel sum to NaN, as wanted
-            return np.isfinite(self.data.sum(axis=2, dtype=np.float64))
-
-    def with_bands(self, keep: NDArray[np.intp]) -> Self:
-        """The cube with only the bands at the given indices, in that order."""
-        wavelengths = None if self.wavelengths_nm is None else self.wavelengths_nm[keep]
-        return type(self)(
-            np.ascontiguousarray(self.data[:, :, keep]), wavelengths, self.name, self.notes
-        )
+            total: NDArray[np.float64] = self.data.sum(axis=2, dtype=np.float64)
+        return np.asarray(np.isfinite(total))

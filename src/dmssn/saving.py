@@ -112,7 +112,7 @@ def overlay(
     stops = np.linspace(0, 1, len(HEAT))
     heat = np.stack([np.interp(saliency, stops, channel) for channel in HEAT.T], axis=2)
     opacity = STRONGEST * saliency[:, :, None]
-    mixed = np.rint(picture * (1 - opacity) + heat * opacity).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.rint(picture * (1 - opacity) + heat * opacity).astype(np.uint8)
     salient = saliency >= threshold
     mixed[salient & ~binary_erosion(salient, border_value=1)] = CONTOUR
     return mixed

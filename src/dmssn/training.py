@@ -7,7 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -44,9 +44,6 @@ class Progress:
     """Optimizer steps done."""
     best: float = -math.inf
     """Best validation score so far."""
-    best_epoch: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    """Of the last validation."""
 
 
 class Trainer(Generic[Network]):
@@ -102,25 +99,29 @@ class Trainer(Generic[Network]):
             terms = self._epoch(batches(self.progress.epoch), log)
             self.progress.epoch += 1
             done = self.progress.epoch
+            scores: dict[str, float] = {}
             if done % self.config.validate_every == 0 or done == self.config.epochs:
                 self.averaged.eval()
-                self.progress.metrics = self.validate(self.averaged)
-                self._keep(save)
+                scores = self.validate(self.averaged)
+                self._keep(scores, save)
             left = (time.monotonic() - began) * (self.config.epochs - done)
-            log(epoch=done, **terms, **self.progress.metrics, seconds_left=round(left))
+            log(epoch=done, **terms, **scores, seconds_left=round(left))
             self.save_state(resume_file)
 
-    def _keep(self, save: Callable[[str, nn.Module, dict[str, float]], None]) -> None:
-        metrics = self.progress.metrics
-        if not math.isfinite(metrics["score"]):
+    def _keep(
+        self,
+        scores: dict[str, float],
+        save: Callable[[str, nn.Module, dict[str, float]], None],
+    ) -> None:
+        if not math.isfinite(scores["score"]):
             raise FloatingPointError(
                 f"the validation score is not finite after epoch {self.progress.epoch}: "
-                f"{_listed(metrics)}; lower the learning rate"
+                f"{_listed(scores)}; lower the learning rate"
             )
-        save("last", self.averaged, metrics)
-        if metrics["score"] > self.progress.best:
-            self.progress.best, self.progress.best_epoch = metrics["score"], self.progress.epoch
-            save("best", self.averaged, metrics)
+        save("last", self.averaged, scores)
+        if scores["score"] > self.progress.best:
+            self.progress.best = scores["score"]
+            save("best", self.averaged, scores)
 
     def _epoch(self, batches: Batches, log: Log) -> dict[str, float]:
         """One pass; returns the mean of each term."""

@@ -70,8 +70,8 @@ class Dropout(nn.Dropout):
         threshold = round(self.p * 2**16) - 2**15
         keep = draws.view(torch.int16)[: x.numel()] >= threshold
         factor = keep.to(x.dtype).mul_(1 / (1 - self.p))
-        # In the order of memory, or multiplying would have to hop.
-        return x * factor.as_strided(x.shape, x.stride())
+        # In x's order of memory, or multiplying would have to hop.
+        return x * factor.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
 
 
 class Attention(nn.Module):

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 from PIL import Image
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from dmssn.files import replacing
 from dmssn.progress import track
