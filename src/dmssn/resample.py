@@ -111,8 +111,8 @@ def resize(data: NDArray[np.float32], height: int, width: int) -> NDArray[np.flo
     """Resize a picture or cube of shape (H, W, ...) to (height, width, ...).
 
     Area-true where an axis shrinks, linear where it grows, so it is antialiased both ways. An
-    invalid pixel (NaN or infinite in any band) lends no weight; an output pixel less than half of whose
-    weight is valid is NaN.
+    invalid pixel (NaN or infinite in any band) lends no weight; an output pixel less than half
+    of whose weight is valid is NaN.
     """
     if data.shape[:2] == (height, width):
         return data
