@@ -5,6 +5,7 @@ Letters: H rows, W columns, B bands.
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from dmssn.resample import resize
 SHIPPED = {"dmssn": "dmssn.safetensors"}
 """Detectors that come with the package: name to file in ``dmssn/weights``."""
 DEFAULT = "dmssn"
+BEST = "best.safetensors"
+"""The checkpoint of a run folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +120,11 @@ def load_detector(
     """
     chosen = choose_device(device)
     text = DEFAULT if name_or_file is None else os.fspath(name_or_file)
-    path = _find(text)
+    name, path = _find(text)
     header, tensors = checkpoint.load(path, "detector")
     network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
     checkpoint.load_weights(network, tensors, path)
-    return Detector(text if text in SHIPPED else path.stem, header, network, chosen)
+    return Detector(name, header, network, chosen)
 
 
 def detector_names() -> list[str]:
@@ -129,18 +132,22 @@ def detector_names() -> list[str]:
     return list(SHIPPED)
 
 
-def _find(text: str) -> Path:
-    """The checkpoint file of a name, a file or a run folder; a file of a name's name wins."""
+def _find(text: str) -> tuple[str, Path]:
+    """Name and checkpoint file of a name, a file or a run folder; a file of a name's name wins."""
     path = Path(text)
-    if path.is_dir() and (path / "best.safetensors").is_file():
-        return path / "best.safetensors"
+    if path.is_dir() and (path / BEST).is_file():
+        return path.resolve().name, path / BEST
     if path.is_file():
-        return path
+        return path.stem, path
     if text in SHIPPED:
-        return Path(str(files("dmssn") / "weights" / SHIPPED[text]))
+        return text, Path(str(files("dmssn") / "weights" / SHIPPED[text]))
+    if path.is_dir():
+        raise SettingError(f"{path}: no folder of a finished run, it holds no {BEST}")
+    near = get_close_matches(text, SHIPPED, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise SettingError(
         f"no detector {text!r}: neither a name ({', '.join(detector_names())}) nor a checkpoint "
-        "file or run folder"
+        f"file or run folder{hint}"
     )
 
 

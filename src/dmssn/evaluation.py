@@ -22,6 +22,8 @@ from dmssn.progress import track
 MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
 OWN_MARK = ".saliency"
 """Between the name and the suffix of the maps that ``dmssn predict`` writes."""
+EVER_MORE_EXACT = (".png", ".tif", ".npy")
+"""Where a folder holds several files of one such map, the last of these counts."""
 
 FileOrFolder = str | os.PathLike[str]
 
@@ -189,8 +191,16 @@ def _map_files(paths: list[Path]) -> dict[str, Path]:
     for path in paths:
         files = _files(path, MAP_SUFFIXES)
         marked = [file for file in files if file.stem.endswith(OWN_MARK)]
-        named += [(file.stem.removesuffix(OWN_MARK), file) for file in marked or files]
+        one_each = {file.stem: file for file in sorted(marked, key=_exactness)}
+        named += [
+            (file.stem.removesuffix(OWN_MARK), file) for file in one_each.values() or files
+        ]
     return _once("saliency map", named, paths, MAP_SUFFIXES)
+
+
+def _exactness(file: Path) -> int:
+    suffix = file.suffix.lower()
+    return EVER_MORE_EXACT.index(suffix) if suffix in EVER_MORE_EXACT else -1
 
 
 def _mask_files(paths: list[Path], only_variables: bool) -> dict[str, Path]:

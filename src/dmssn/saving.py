@@ -29,7 +29,10 @@ STRONGEST = 0.65
 CONTOUR = (0, 255, 255)
 """Colour of the threshold's contour: cyan is in neither the heat nor most scenes."""
 LEAST_SIDE = 256
-"""A smaller scene's overlay is enlarged by a whole factor until its short side has this many."""
+"""A smaller scene's overlay is enlarged by a whole factor until its short side has this many
+pixels ..."""
+MOST_SIDE = 4096
+"""... unless its long side would have more than this: a single line of a scanner stays thin."""
 
 
 def save_saliency(path: Path, saliency: NDArray[np.float32], provenance: Provenance) -> None:
@@ -106,7 +109,8 @@ def overlay(
     Returns:
         sRGB of shape (f H, f W, 3).
     """
-    factor = max(1, -(-LEAST_SIDE // min(saliency.shape)))
+    wanted, most = -(-LEAST_SIDE // min(saliency.shape)), MOST_SIDE // max(saliency.shape)
+    factor = max(1, min(wanted, most))
     picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
     saliency = saliency.repeat(factor, axis=0).repeat(factor, axis=1)
     stops = np.linspace(0, 1, len(HEAT))

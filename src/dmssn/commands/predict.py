@@ -1,21 +1,23 @@
 """dmssn predict cube.hdr -o out; dmssn predict cubes/ -o out --save mask,objects --json."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from dmssn.commands.cube_options import CubeOptions
+from dmssn.config import SettingError, to_table
 
-Extra = Literal["mask", "objects", "npy", "tiff"]
+EXTRAS = ("mask", "objects", "npy", "tiff")
 
 
 def main(
-    cubes: Annotated[list[Path], Parameter(consume_multiple=True)],
+    cubes: Annotated[tuple[Path, ...], Parameter(negative="")],
+    /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     detector: str | None = None,
-    save: Annotated[tuple[Extra, ...], Parameter(consume_multiple=True, negative="")] = (),
+    save: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
     threshold: float = 0.5,
     device: str = "auto",
     threads: int | None = None,
@@ -25,39 +27,56 @@ def main(
     """Write a saliency map and an overlay for each cube.
 
     For a cube NAME it writes NAME.saliency.png (16 bit, the cube's own size) and
-    NAME.overlay.png. One bad cube does not stop the others; it makes the exit code 1.
+    NAME.overlay.png. One bad cube does not stop the others.
 
     Args:
         cubes: Cube files, folders of one-band pictures, or folders of cubes.
         output: Folder for all that is written.
-        detector: Name of a detector, a checkpoint file or a run folder.
-        save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps).
+        detector: Name of a detector, a checkpoint file or a run folder; by default the one that
+            comes with the program.
+        save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps); several by
+            commas or spaces.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads.
         json: Describe the results on stdout as JSON.
         options: How the cubes' files are to be understood.
+
+    Returns:
+        0 when every cube has its map; 2 when an option did not fit one; else 1.
     """
-    from dmssn.config import SettingError
+    extras = _extras(save)
+    if not 0 <= threshold <= 1:
+        raise SettingError(f"--threshold must be from 0 to 1, got {threshold}")
     from dmssn.devices import choose_device
     from dmssn.predicting import predict_all
 
-    if not 0 <= threshold <= 1:
-        raise SettingError(f"--threshold must be from 0 to 1, got {threshold}")
     choose_device(device, threads)
     results = predict_all(
         cubes,
         output,
         read=options.read,
         detector=detector,
-        extras=save,
+        extras=extras,
         threshold=threshold,
         device=device,
+        settings={name: value for name, value in to_table(options).items() if value != ()},
     )
     return _report(results, output, as_json=json)
 
 
-def _report(results: list[dict[str, object]], output: Path, *, as_json: bool) -> int:
+def _extras(words: tuple[str, ...]) -> list[str]:
+    """The kinds of further files, given as ``mask objects`` or ``mask,objects``."""
+    extras = [extra for word in words for extra in word.split(",")]
+    for extra in extras:
+        if extra not in EXTRAS:
+            raise SettingError(
+                f"--save takes {', '.join(EXTRAS)}, got {extra!r}; cubes go before the options"
+            )
+    return extras
+
+
+def _report(results: list[dict[str, Any]], output: Path, *, as_json: bool) -> int:
     import json
     import sys
 
@@ -70,8 +89,8 @@ def _report(results: list[dict[str, object]], output: Path, *, as_json: bool) ->
                 print(f"{result['name']}: {result['bands']}; {result['saliency']}")
     for result in failed:
         print(f"dmssn predict: {result['error']}", file=sys.stderr)
-    if failed:
+    if failed and len(results) > 1:
         print(f"dmssn predict: {len(failed)} of {len(results)} cubes failed", file=sys.stderr)
-    elif not as_json:
+    elif not failed and not as_json:
         print(f"{len(results)} {'map' if len(results) == 1 else 'maps'} in {output}")
-    return 1 if failed else 0
+    return max((result["exit_code"] for result in failed), default=0)

@@ -84,22 +84,27 @@ def _advice(suffix: str) -> str:
 def cubes_in(folder: Path) -> list[Path]:
     """The cube files of a folder of cubes, sorted; none for a folder of one-band pictures.
 
-    A TIFF counts where it stands beside other cube files or has several pages; raw files count
-    through their headers.
+    A TIFF counts when it has several pages. One of a single page beside cubes is a mask or the
+    like, as pictures are, but a damaged one counts, so that it is missed. Raw files count
+    through their headers. Saliency maps that prediction wrote beside the cubes do not count.
     """
-    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    certain = [path for path in files if path.suffix.lower() in CUBES]
-    pages = [path for path in files if path.suffix.lower() in (".tif", ".tiff")]
-    if certain or any(_has_pages(path) for path in pages):
-        return sorted(certain + pages)
-    return []
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and not path.stem.endswith(".saliency")
+    ]
+    tiffs = {path: _has_pages(path) for path in files if path.suffix.lower() in (".tif", ".tiff")}
+    cubes = [path for path in files if path.suffix.lower() in CUBES or tiffs.get(path)]
+    damaged = [path for path, has_pages in tiffs.items() if has_pages is None]
+    return sorted(cubes + damaged) if cubes else []
 
 
-def _has_pages(path: Path) -> bool:
+def _has_pages(path: Path) -> bool | None:
+    """Whether a TIFF holds more than one picture; None when it is damaged."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
             return len(file.series[0].shape) > 2 or len(file.pages) > 1
-    except (tifffile.TiffFileError, OSError, IndexError):
-        return False
+    except Exception:  # the library raises nearly anything on a damaged file
+        return None
