@@ -5,7 +5,7 @@ the training loop needs to go on. Neither runs any code when loaded.
 """
 
 import json
-import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -116,13 +116,13 @@ def _header(path: Path, described: str | None, stage: Stage) -> Header:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of another program's file: safetensors, or torch's without its pickles.
+    """Read the tensors of another program's file: safetensors, or torch's without running code.
 
     A table of tensors may stand in the file under ``state_dict`` or ``model``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is neither, or holds more than tensors.
+        ValueError: It is neither, damaged, or holds more than tensors.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
@@ -131,19 +131,32 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             return {name: file.get_tensor(name) for name in file.keys()}
     except SafetensorError:
         pass  # then it is torch's
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"neither safetensors nor a torch file of tensors ({reason})") from None
+    state = _read_torch(path)
     for key in ("state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
     if not isinstance(state, Mapping) or not all(
-        isinstance(value, Tensor) for value in state.values()
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
-        raise ValueError("holds something else than a table of tensors")
+        raise ValueError(
+            f"{path}: holds something else than a table of tensors; save the network's state_dict()"
+        )
     return dict(state)
+
+
+def _read_torch(path: Path) -> Any:  # noqa: ANN401
+    """What torch stored in a file, if that takes no code to load."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of formats that are refused in the end
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:  # torch raises nearly anything, and advises what should not be done
+        raise ValueError(
+            f"{path}: neither safetensors nor tensors alone, saved by torch: damaged, of another "
+            "format, or with code in it, which is not run; save the network's state_dict() again"
+        ) from None
 
 
 def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

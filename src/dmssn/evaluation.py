@@ -192,9 +192,7 @@ def _map_files(paths: list[Path]) -> dict[str, Path]:
         files = _files(path, MAP_SUFFIXES)
         marked = [file for file in files if file.stem.endswith(OWN_MARK)]
         one_each = {file.stem: file for file in sorted(marked, key=_exactness)}
-        named += [
-            (file.stem.removesuffix(OWN_MARK), file) for file in one_each.values() or files
-        ]
+        named += [(file.stem.removesuffix(OWN_MARK), file) for file in one_each.values() or files]
     return _once("saliency map", named, paths, MAP_SUFFIXES)
 
 

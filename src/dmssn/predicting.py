@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dmssn import __version__
 from dmssn.config import SettingError
 from dmssn.cube import Cube
-from dmssn.detector import Detection, Detector, load_detector
+from dmssn.detector import Detector, load_detector
 from dmssn.progress import track
 from dmssn.readers.formats import cubes_in
 from dmssn.saving import (
@@ -22,9 +24,6 @@ from dmssn.saving import (
     save_saliency,
     save_tiff,
 )
-
-ALWAYS = ("saliency", "overlay")
-"""Kinds of files that every prediction writes."""
 
 
 def predict_all(
@@ -66,16 +65,122 @@ def predict_all(
     results = []
     for path in track(cubes, "predicting"):
         try:
-            cube = read(path)
-            began = time.monotonic()
-            detection = found.detect(cube)
-            origin = _provenance(path, cube, found, detection) | {"settings": dict(settings or {})}
-            files = _save(output / _stem(path), detection, cube, threshold, extras, origin)
-            seconds = round(time.monotonic() - began, 3)
+            result = _predict(path, output, read, found, extras, threshold, settings or {})
         except (ValueError, OSError, MemoryError) as error:
-            results.append(_failure(path, error))
-        else:
-            told = _result(path, cube, found, detection)
-            salient_share = float((detection.saliency >= threshold).mean())
-            results.append({**told, "salient_share": salient_share, "seconds": seconds, **files})
+            result = _failure(path, error)
+        results.append(result)
     return results
+
+
+def _expand(path: Path) -> list[Path]:
+    """The cubes of a folder of cubes, or the path itself."""
+    if not path.is_dir():
+        return [path]
+    return cubes_in(path) or [path]
+
+
+def _stem(path: Path) -> str:
+    # Resolved, because the folder "." has no name of its own.
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _refuse_one_name_for_two(cubes: list[Path]) -> None:
+    first: dict[str, Path] = {}
+    for path in cubes:
+        name = _stem(path)
+        if name in first:
+            raise SettingError(
+                f"{first[name]} and {path} would both write {name}.saliency.png; "
+                "predict them into different folders"
+            )
+        first[name] = path
+
+
+def _make_folder(folder: Path) -> None:
+    """Have a folder to write to, or say so before the work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{folder}: cannot be made a folder to write to ({error.strerror}); "
+            "choose another --output"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder}: may not be written to; choose another --output")
+
+
+def _predict(
+    path: Path,
+    output: Path,
+    read: Callable[[Path], Cube],
+    detector: Detector,
+    extras: Collection[str],
+    threshold: float,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    began = time.monotonic()
+    cube = read(path)
+    detection = detector.detect(cube)
+    origin = {
+        "version": __version__,
+        "detector": detector.name,
+        "detector_version": detector.version,
+        "cube": path.name,
+        "settings": dict(settings),
+        "notes": list(cube.notes),
+        "bands": detection.bands_said,
+        "prepare": detector.header.prepare,
+    }
+    written = _save(output / _stem(path), detection.saliency, cube, threshold, extras, origin)
+    return {
+        "cube": str(path),
+        "name": _stem(path),
+        "shape": [cube.height, cube.width, cube.bands],
+        "detector": detector.name,
+        "bands": detection.bands_said,
+        "regions": len(detection.regions.spectra),
+        "salient_share": float((detection.saliency >= threshold).mean()),
+        "notes": list(cube.notes),
+        "seconds": round(time.monotonic() - began, 3),
+        **{kind: str(file) for kind, file in written.items()},
+    }
+
+
+def _save(
+    start: Path,
+    saliency: NDArray[np.float32],
+    cube: Cube,
+    threshold: float,
+    extras: Collection[str],
+    origin: Provenance,
+) -> dict[str, Path]:
+    """Write the files of a cube, all of whose names begin with ``start``; returns them by kind."""
+    writers: dict[str, tuple[str, Callable[[Path], object]]] = {
+        "saliency": (".saliency.png", lambda file: save_saliency(file, saliency, origin)),
+        "overlay": (
+            ".overlay.png",
+            lambda file: save_overlay(file, saliency, cube, threshold, origin),
+        ),
+        "mask": (".mask.png", lambda file: save_mask(file, saliency, threshold, origin)),
+        "objects": (".objects.csv", lambda file: save_objects(file, saliency, cube, threshold)),
+        "npy": (".saliency.npy", lambda file: save_npy(file, saliency)),
+        "tiff": (".saliency.tif", lambda file: save_tiff(file, saliency, origin)),
+    }
+    written = {}
+    for kind in ("saliency", "overlay", *extras):
+        ending, write = writers[kind]
+        written[kind] = start.with_name(start.name + ending)
+        write(written[kind])
+    return written
+
+
+def _failure(path: Path, error: BaseException) -> dict[str, Any]:
+    said = " ".join(str(error).split()) or type(error).__name__
+    if not said.startswith(str(path)):
+        said = f"{path}: {said.removeprefix(f'{_stem(path)}: ')}"
+    return {
+        "cube": str(path),
+        "name": _stem(path),
+        "error": said,
+        "exit_code": 2 if isinstance(error, SettingError) else 1,
+    }

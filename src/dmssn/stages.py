@@ -15,7 +15,7 @@ from dmssn.checkpoint import Header
 from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
 from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
-from dmssn.models.autoencoder import AutoencoderOutput, Teacher
+from dmssn.models.autoencoder import Features, Teacher
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN, NetworkOutput
 from dmssn.runs import Run
@@ -48,7 +48,9 @@ def train_teacher(
 
     def terms(network: Teacher, batch: Batch) -> Terms:
         with precision(config.fit, device):
-            output = apply_teacher(network, batch)
+            output = (
+                network(batch.dense()) if network.spatial else network(batch.spectra, batch.packing)
+            )
         return reconstruction_terms(*_compared(network, output.reconstruction, batch))
 
     def validate(network: Teacher) -> dict[str, float]:
@@ -122,9 +124,7 @@ def _detector_terms(
     )
     if teacher is not None:
         with torch.no_grad():
-            example = apply_teacher(teacher, batch)
-        if teacher.spatial:  # the dense teacher is read once a region, as its mean
-            example = _region_outputs(example, batch)
+            example = teacher_features(teacher, batch)
         terms |= _weighted(config.distill, distillation_terms(output.autoencoder, example, area))
     if config.l1:
         terms["l1"] = config.l1 * l1_penalty(network)
@@ -136,12 +136,19 @@ def _weighted(weight: float, terms: Terms) -> Terms:
     return {name: weight * term for name, term in terms.items()} if weight else {}
 
 
-def apply_teacher(teacher: Teacher, batch: Batch) -> AutoencoderOutput:
-    """Run a teacher on a batch: on the region table, or dense when it looks around a pixel."""
-    output: AutoencoderOutput = (
-        teacher(batch.dense()) if teacher.spatial else teacher(batch.spectra, batch.packing)
-    )
-    return output
+def teacher_features(teacher: Teacher, batch: Batch) -> Features:
+    """What the student is to imitate, tables (R, C); a spatial teacher's are means of regions."""
+    if not teacher.spatial:
+        return teacher.features(batch.spectra, batch.packing)
+    inside = batch.region_map >= 0
+    rows = batch.region_map[inside]
+    area = batch.packing.area[:, None]
+
+    def means(maps: Tensor) -> Tensor:
+        pixels = maps.permute(0, 2, 3, 1)[inside]
+        return pixels.new_zeros(len(area), pixels.shape[1]).index_add_(0, rows, pixels) / area
+
+    return Features(*(means(maps) for maps in teacher.features(batch.dense())))
 
 
 def _compared(
@@ -154,19 +161,6 @@ def _compared(
     rows = batch.region_map[inside]
     one_each = batch.packing.area.new_ones(len(rows))
     return reconstruction.permute(0, 2, 3, 1)[inside], batch.spectra[rows], one_each
-
-
-def _region_outputs(output: AutoencoderOutput, batch: Batch) -> AutoencoderOutput:
-    """Dense features (N, C, H, W) as means of regions (R, C)."""
-    inside = batch.region_map >= 0
-    rows = batch.region_map[inside]
-    area = batch.packing.area[:, None]
-
-    def means(maps: Tensor) -> Tensor:
-        pixels = maps.permute(0, 2, 3, 1)[inside]
-        return pixels.new_zeros(len(area), pixels.shape[1]).index_add_(0, rows, pixels) / area
-
-    return AutoencoderOutput(*(means(maps) for maps in output))
 
 
 def _run(

@@ -5,6 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from dmssn.config import PrepareConfig, SettingError, to_table
+
+SHORTEST_NM = 100.0
+"""No imager sees below it: smaller numbers are micrometres."""
+
 
 def main(
     file: Path,
@@ -21,7 +26,7 @@ def main(
 
     Args:
         file: The published weights.
-        output: Checkpoint to write, for --detector or --teacher.
+        output: Checkpoint to write, for --detector of `dmssn predict` or `teacher` of a recipe.
         size: Side of the square the weights were trained at, in pixels.
         wavelengths: START:STOP in nm of the bands they were trained on, evenly spaced; without
             it cubes are matched along their band order.
@@ -30,28 +35,35 @@ def main(
 
     from dmssn import __version__
     from dmssn.checkpoint import Header, read_state_dict, save
-    from dmssn.config import PrepareConfig, SettingError, to_table
     from dmssn.models.published import from_published
 
+    if output.resolve() == file.resolve():
+        raise SettingError(f"--output {output} is the file to import; choose another name")
+    config = PrepareConfig(size=size)
+    ends = None if wavelengths is None else _ends(wavelengths)
+    state = read_state_dict(file)
     try:
-        kind, bands, tensors = from_published(read_state_dict(file))
+        kind, bands, tensors = from_published(state)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
-    nm = None
-    if wavelengths is not None:
-        try:
-            first, last = map(float, wavelengths.split(":"))
-        except ValueError:
-            raise SettingError(
-                f"--wavelengths takes START:STOP in nm, got {wavelengths!r}"
-            ) from None
-        nm = torch.linspace(first, last, bands, dtype=torch.float64).tolist()
+    nm = None if ends is None else torch.linspace(*ends, bands, dtype=torch.float64).tolist()
     header = Header(
         stage="detector" if kind == "network" else "teacher",
         bands=bands,
         wavelengths_nm=nm,
-        prepare=to_table(PrepareConfig(size=size)),
+        prepare=to_table(config),
         provenance={"version": __version__, "imported": file.name},
     )
     save(output, header, tensors)
     print(f"{output}: the published {kind}, {bands} bands")
+
+
+def _ends(text: str) -> tuple[float, float]:
+    """First and last wavelength of ``START:STOP``, in nm."""
+    try:
+        first, last = map(float, text.split(":"))
+    except ValueError:
+        first = last = 0.0
+    if not SHORTEST_NM <= first < last < float("inf"):
+        raise SettingError(f"--wavelengths takes START:STOP in nm, such as 400:1000, got {text!r}")
+    return first, last

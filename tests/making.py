@@ -1,0 +1,53 @@
+"""Detectors made on the spot: an untrained one in a file, and one whose saliency is brightness."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dmssn.checkpoint import Header, save
+from dmssn.config import PrepareConfig, to_table
+from dmssn.detector import Detector
+from dmssn.models.autoencoder import Packing, Teacher
+from dmssn.models.network import DMSSN, spread
+
+BANDS = 8
+SIZE = 32
+PREPARE = to_table(PrepareConfig(size=SIZE, bands=BANDS))
+
+
+def header(stage: str = "detector", **changes) -> Header:
+    values = {
+        "stage": stage,
+        "bands": BANDS,
+        "prepare": PREPARE,
+        "provenance": {"version": "0.0.9"},
+    }
+    return Header(**(values | changes))
+
+
+def write_detector(path: Path, **changes) -> Path:
+    """An untrained detector of few bands and a small size; ``changes`` are of its header."""
+    torch.manual_seed(0)
+    network = DMSSN(changes.get("bands", BANDS))
+    # Untrained logits are all but 0; spread them, so that maps have something to show.
+    network.msst.head.classify.weight.data *= 10
+    save(path, header(**changes), network.state_dict())
+    return path
+
+
+def write_teacher(path: Path) -> Path:
+    save(path, header("teacher"), Teacher(BANDS).state_dict())
+    return path
+
+
+class Brightness(nn.Module):
+    """In place of a network: the mean of a region's prepared spectrum is its saliency."""
+
+    def saliency(self, spectra: Tensor, region_map: Tensor, packing: Packing) -> Tensor:
+        return spread(spectra.mean(dim=1, keepdim=True), region_map)
+
+
+def brightness_detector(**changes) -> Detector:
+    network: nn.Module = Brightness()
+    return Detector("brightness", header(**changes), network, torch.device("cpu"))
