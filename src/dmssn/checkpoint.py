@@ -107,12 +107,16 @@ def _header(path: Path, described: str | None, stage: Stage) -> Header:
             f"{path}: a safetensors file without a dmssn header; "
             "published weights come in through `dmssn import-weights`"
         )
-    table = json.loads(described)
-    if table.pop("format", 0) > FORMAT:
-        raise ValueError(f"{path}: written by a newer dmssn; upgrade to read it")
-    if table["stage"] != stage:
-        raise ValueError(f"{path}: a {table['stage']} checkpoint, a {stage} one is needed")
-    return Header(**table)
+    try:
+        table = json.loads(described)
+        if table.pop("format") > FORMAT:
+            raise ValueError(f"{path}: written by a newer dmssn; upgrade to read it")
+        header = Header(**table)
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+        raise ValueError(f"{path}: its dmssn header is damaged; copy or train it again") from None
+    if header.stage != stage:
+        raise ValueError(f"{path}: a {header.stage} checkpoint, a {stage} one is needed")
+    return header
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
