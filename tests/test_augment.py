@@ -61,7 +61,12 @@ def test_the_warp_is_scipys(seed):
     matrix = random_affine(AugmentConfig(), np.random.default_rng(seed))
     middle = (np.array(cube.region_map.shape) - 1) / 2
     expected = scipy.ndimage.affine_transform(
-        cube.region_map, matrix, middle - matrix @ middle, order=0, mode="grid-constant", cval=OUTSIDE
+        cube.region_map,
+        matrix,
+        middle - matrix @ middle,
+        order=0,
+        mode="grid-constant",
+        cval=OUTSIDE,
     )
     rows, columns, inside = source_pixels(cube.region_map.shape, matrix)
     found = np.where(inside, cube.region_map[rows, columns], OUTSIDE)
@@ -125,9 +130,7 @@ def test_scales_and_turns_stay_within_their_settings():
 
 def test_one_setting_does_not_move_the_draws_of_another():
     for seed in range(20):
-        with_flips = random_affine(
-            AugmentConfig(rotation=40), np.random.default_rng(seed)
-        )
+        with_flips = random_affine(AugmentConfig(rotation=40), np.random.default_rng(seed))
         without = random_affine(
             AugmentConfig(rotation=40, flips=False), np.random.default_rng(seed)
         )

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from dmssn.batches import EpochOrder, TrainingScenes, pack, pack_cube, training_batches
-from dmssn.batches import validation_batches
+from dmssn.batches import (
+    EpochOrder,
+    TrainingScenes,
+    pack,
+    pack_cube,
+    training_batches,
+    validation_batches,
+)
 from dmssn.config import AugmentConfig, FitConfig
 from dmssn.losses import distillation_terms, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import Student, Teacher
@@ -81,7 +87,9 @@ def test_autoencoders_and_their_losses_do_not_see_pixels_outside():
         output, example = (net(batch.spectra, batch.packing) for net in (student, teacher))
         area = batch.packing.area
         terms = reconstruction_terms(output.reconstruction, batch.spectra, area)
-        found.append((*output, *terms.values(), *distillation_terms(output, example, area).values()))
+        found.append(
+            (*output, *terms.values(), *distillation_terms(output, example, area).values())
+        )
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
     # And both are the dense ones of the scenes without the frame.

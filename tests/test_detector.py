@@ -1,22 +1,22 @@
 """A detector: a name or a file in, a function from any cube to a map of its own size out."""
 
+import math
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
-from generated import cube_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from making import BANDS, brightness_detector, header, write_detector, write_teacher
 
 import dmssn
 from dmssn import checkpoint
 from dmssn.config import SettingError
 from dmssn.cube import Cube
 from dmssn.detector import SHIPPED, Detector, detector_names
+from generated import cube_of
+from making import BANDS, brightness_detector, header, write_detector, write_teacher
 
 RNG = np.random.default_rng(0)
 
@@ -63,7 +63,7 @@ ODD = {
     "hot pixel": changed(data(20, 30, 8), ((7, 9), 1e6)),
     "hottest number": changed(data(20, 30, 8), ((7, 9, 2), 3.4e38)),
     "coldest number": changed(data(20, 30, 8), ((7, 9, 2), -3.4e38)),
-    "NaN pixels": changed(data(20, 30, 8), ((3, 4), np.nan), ((slice(9, 14), slice(20), 5), np.nan)),
+    "NaN pixels": changed(data(20, 30, 8), ((3, 4), np.nan), ((slice(9), slice(20), 5), np.nan)),
     "infinite pixels": changed(data(20, 30, 8), ((3, 4), np.inf), ((5, 6, 2), -np.inf)),
     "both infinities": changed(data(20, 30, 8), ((3, 4, 0), np.inf), ((3, 4, 1), -np.inf)),
     "one valid pixel": changed(np.full((20, 30, 8), np.nan, np.float32), ((11, 12), 1.0)),
@@ -92,7 +92,10 @@ def test_an_odd_cube_gets_a_map_of_its_size_in_zero_to_one(detector, kind, known
 @given(
     values=st.tuples(st.integers(1, 32), st.integers(1, 32), st.integers(3, 12)).flatmap(
         lambda shape: arrays(
-            np.float32, shape, elements=st.floats(width=32, allow_nan=True, allow_infinity=True)
+            np.float32,
+            shape,
+            elements=st.floats(-(2.0**120), 2.0**120, width=32)
+            | st.sampled_from([math.nan, math.inf, -math.inf]),
         )
     )
 )
@@ -224,7 +227,7 @@ def test_a_detector_in_half_precision_gives_nearly_the_same_map(tmp_path, detect
     checkpoint.save(tmp_path / "half.safetensors", described, tensors, half=True)
     half = dmssn.load_detector(tmp_path / "half.safetensors", device="cpu")
     cube = cube_of(bands=BANDS)
-    assert half.network.student.encoder[0].weight.dtype == torch.float32
+    assert {tensor.dtype for tensor in half.network.state_dict().values()} == {torch.float32}
     np.testing.assert_allclose(half(cube), detector(cube), atol=0.02)
 
 
@@ -267,8 +270,3 @@ def test_weights_that_do_not_fit_their_header_are_an_error(tmp_path, detector_fi
     checkpoint.save(path, described, tensors)
     with pytest.raises(ValueError, match=r"a\.safetensors.*msst\.head\.classify\.bias"):
         dmssn.load_detector(path)
-
-
-def test_the_file_of_every_name_lies_in_the_package():
-    for file in SHIPPED.values():
-        assert str(files("dmssn") / "weights" / file).endswith(f"dmssn/weights/{file}")

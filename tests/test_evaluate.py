@@ -159,12 +159,40 @@ def test_maps_of_other_programs_need_no_mark(folders):
     assert list(dmssn.evaluate(maps, masks).scenes) == ["a", "b.2", "c"]
 
 
-@pytest.mark.parametrize("extra", ["maps/a.saliency.npy", "masks/a.npz"])
-def test_two_files_for_one_name_are_an_error(folders, extra):
-    path = folders[0].parent / extra
-    path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"two files for the .* of a: .*a\..* and .*a\."):
+def test_two_masks_of_one_name_are_an_error(folders):
+    (folders[1] / "a.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"two files for the mask of a: .*a\.npz and .*a\.png"):
         dmssn.evaluate(*folders)
+
+
+def test_two_maps_of_one_name_in_two_places_are_an_error(folders, tmp_path):
+    (tmp_path / "more").mkdir()
+    np.save(tmp_path / "more" / "a.saliency.npy", LEVELS["a"] / 65535)
+    with pytest.raises(ValueError, match=r"two files for the saliency map of a: .*png and .*npy"):
+        dmssn.evaluate([folders[0], tmp_path / "more"], folders[1])
+
+
+def test_two_maps_of_another_program_of_one_name_are_an_error(folders):
+    for path in folders[0].glob("*.png"):
+        path.unlink()
+    for name in MASKS:
+        Image.fromarray(LEVELS[name]).save(folders[0] / f"{name}.png")
+    np.save(folders[0] / "a.npy", LEVELS["a"] / 65535)
+    with pytest.raises(ValueError, match=r"two files for the saliency map of a: .*npy and .*png"):
+        dmssn.evaluate(*folders)
+
+
+def test_of_the_files_of_one_of_our_maps_the_most_exact_counts(folders):
+    exact = {kind: RNG.random((12, 17)).astype(np.float32) for kind in ("npy", "tif")}
+    for name, kinds in {"a": ("tif", "npy"), "b.2": ("tif",)}.items():
+        for kind in kinds:
+            path = folders[0] / f"{name}.saliency.{kind}"
+            np.save(path, exact[kind]) if kind == "npy" else tifffile.imwrite(path, exact[kind])
+    wanted = {"a": exact["npy"], "b.2": exact["tif"], "c": LEVELS["c"] / 65535}
+    scenes = dmssn.evaluate(*folders).scenes
+    assert list(scenes) == list(wanted)
+    for name, saliency in wanted.items():
+        assert scenes[name] == score(saliency.astype(np.float64), MASKS[name])
 
 
 def test_a_mask_is_not_scored_against_itself(folders):

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from generated import cube_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,6 +13,7 @@ from dmssn.cube import Cube
 from dmssn.preparing import Statistics, match_bands, prepare
 from dmssn.regions import OUTSIDE
 from dmssn.resample import resize
+from generated import cube_of
 
 SIZE = 40
 CONFIG = PrepareConfig(size=SIZE)

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from generated import cube_of, with_object, write_folder, write_scene_files
 from PIL import Image
 
 from dmssn import preparing_sets
@@ -16,6 +15,7 @@ from dmssn.datasets.folder import SceneFiles, scenes
 from dmssn.preparing import prepare
 from dmssn.preparing_sets import prepare_set, training_statistics
 from dmssn.store import PreparedSet, read_scene, scene_path
+from generated import cube_of, with_object, write_folder, write_scene_files
 
 CONFIG = PrepareConfig(size=32, mixture=MixtureConfig(components=8))
 

@@ -70,9 +70,7 @@ def test_a_mask_without_bands_keeps_its_shape():
 def test_one_axis_may_shrink_while_the_other_grows():
     data = RNG.random((8, 3, 2), dtype=np.float32)
     rows = data.reshape(4, 2, 3, 2).mean(axis=1)
-    np.testing.assert_allclose(
-        resize(data, 4, 6), torch_resized(rows, 4, 6, "bilinear"), atol=1e-6
-    )
+    np.testing.assert_allclose(resize(data, 4, 6), torch_resized(rows, 4, 6, "bilinear"), atol=1e-6)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -143,6 +143,9 @@ def training_batches(
         sampler=order,
         num_workers=fit.workers,
         collate_fn=pack,
+        # Else workers are seeded by the next number of the training's own generator, and once a
+        # process: a resumed run would draw one more than an uninterrupted one.
+        generator=torch.Generator() if fit.workers else None,
         pin_memory=pin,
         drop_last=len(order) >= fit.batch,
         persistent_workers=fit.workers > 0,

@@ -7,6 +7,7 @@ its function, so that ``dmssn --help`` answers at once.
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
@@ -41,7 +42,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     name = " ".join(["dmssn", *[word for word in arguments[:1] if word in COMMANDS]])
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = _run(arguments)
     except (CycloptsError, SettingError) as error:
         sys.exit(_say(name, error, 2))
     except BrokenPipeError:  # the reader of our output left: nobody to tell
@@ -52,6 +53,12 @@ def main(tokens: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(_say(name, "interrupted", 130))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(arguments: list[str]) -> Any:  # noqa: ANN401
+    if arguments and arguments[0] in COMMANDS:
+        app[arguments[0]].help = None  # on a command's own page its docstring tells more
+    return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
 
 
 def _say(name: str, error: BaseException | str, code: int) -> int:

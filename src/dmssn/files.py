@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,10 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
+        partial.touch()
+        usual = stat.S_IMODE(partial.stat().st_mode)
         yield partial
+        partial.chmod(usual)  # safetensors makes its files readable to their owner alone
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -176,7 +176,8 @@ def _save(
 
 def _failure(path: Path, error: BaseException) -> dict[str, Any]:
     said = " ".join(str(error).split()) or type(error).__name__
-    if not said.startswith(str(path)):
+    # The path, something in it, or the raw file beside a header may be named already.
+    if not said.startswith((str(path), f"{path.parent / path.stem}.")):
         said = f"{path}: {said.removeprefix(f'{_stem(path)}: ')}"
     return {
         "cube": str(path),

@@ -118,7 +118,6 @@ def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> S
     count, total, square = 0, np.zeros(0), np.zeros(0)
     for scene in track(train, "statistics"):
         cube = _read(scene, config)
-        pixels = cube.data[cube.valid()].astype(np.float64)
         if not count:
             total, square = np.zeros(cube.bands), np.zeros(cube.bands)
         if cube.bands != total.size:
@@ -126,9 +125,11 @@ def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> S
                 f"{scene.cube}: {cube.bands} bands, the scenes before it {total.size}; "
                 "set prepare.bands to bring all to one number"
             )
-        count += len(pixels)
-        total += pixels.sum(axis=0)
-        square += np.square(pixels).sum(axis=0)
+        for row, valid in zip(cube.data, cube.valid(), strict=True):  # in float64 a cube is large
+            pixels = row[valid].astype(np.float64)
+            count += len(pixels)
+            total += pixels.sum(axis=0)
+            square += np.square(pixels).sum(axis=0)
     if not count:
         raise ValueError("statistics of the data set need training scenes, and there are none")
     mean = total / count

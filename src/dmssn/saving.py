@@ -70,18 +70,26 @@ def save_objects(
     in the cube's own units, a column for each band.
     """
     objects = find_objects(saliency, cube, threshold)
-    nm = cube.wavelengths_nm
-    bands = [f"band_{b}" if nm is None else f"{nm[b]:g}_nm" for b in range(cube.bands)]
     box = ["row_start", "row_stop", "column_start", "column_stop"]
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         centroid = ["centroid_row", "centroid_column"]
-        table.writerow(["object", "area_px", *box, *centroid, "mean_saliency", *bands])
+        table.writerow(["object", "area_px", *box, *centroid, "mean_saliency", *_band_names(cube)])
         for number, found in enumerate(objects, start=1):
             numbers = [*found.centroid, found.mean_saliency, *found.spectrum.tolist()]
             rounded = [f"{value:.6g}" for value in numbers]
             table.writerow([number, found.area, *found.rows, *found.columns, *rounded])
     return objects
+
+
+def _band_names(cube: Cube) -> list[str]:
+    """A name for each band, by as few digits of its wavelength as tell the bands apart."""
+    if cube.wavelengths_nm is not None:
+        for digits in (6, 9, 17):
+            names = [f"{nm:.{digits}g}_nm" for nm in cube.wavelengths_nm]
+            if len(set(names)) == cube.bands:
+                return names
+    return [f"band_{b}" for b in range(cube.bands)]
 
 
 def save_overlay(

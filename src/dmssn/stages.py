@@ -176,7 +176,8 @@ def _run(
     resume: bool,
 ) -> None:
     """Train a stage in its run folder."""
-    prepared.names("val")  # an empty split is refused now and not after the first epoch
+    for split in ("train", "val"):  # an empty one is refused now, not after the first epoch
+        prepared.names(split)
     run = Run(folder, to_table(recipe) | {"stage": header.stage}, resume=resume)
     trainer = Trainer(network, lambda batch: terms(network, batch.to(device)), validate, config.fit)
     state = run.folder / "resume.safetensors"

@@ -235,7 +235,8 @@ def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any
 
 
 def _listed(values: Mapping[str, float | Tensor]) -> str:
-    return ", ".join(f"{name} = {float(value):g}" for name, value in values.items())
+    numbers = {k: v.item() if isinstance(v, Tensor) else v for k, v in values.items()}
+    return ", ".join(f"{name} = {number:g}" for name, number in numbers.items())
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

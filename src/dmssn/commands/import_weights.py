@@ -54,7 +54,12 @@ def main(
         prepare=to_table(config),
         provenance={"version": __version__, "imported": file.name},
     )
-    save(output, header, tensors)
+    try:
+        save(output, header, tensors)
+    except OSError as error:
+        raise OSError(
+            f"{output}: cannot be written ({error.strerror}); choose another --output"
+        ) from None
     print(f"{output}: the published {kind}, {bands} bands")
 
 
