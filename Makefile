@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types clean
+.PHONY: demo test smoke lint types clean
 
 demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
@@ -11,6 +11,15 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2
+
+# Both stages of training from nothing, in a few minutes on two cores.
+smoke: $(READY)
+	rm -rf runs/smoke
+	$(BIN)/dmssn scenes -o runs/smoke/scenes --count 60 --size 128x128 --bands 32 --seed 7 --jobs 2
+	$(BIN)/dmssn prepare recipes/smoke.toml --jobs 2
+	$(BIN)/dmssn train-teacher recipes/smoke.toml --run runs/smoke/teacher
+	$(BIN)/dmssn train recipes/smoke.toml --teacher runs/smoke/teacher --run runs/smoke/detector
+	$(BIN)/python recipes/smoke_check.py runs/smoke/detector
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

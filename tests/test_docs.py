@@ -105,11 +105,20 @@ def test_a_command_that_is_shown_is_understood(line: str) -> None:
     app.parse_args(words, exit_on_error=False, print_error=False)
 
 
+def headings(page: Path) -> set[str]:
+    """What a link's part after # may say."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        if target and not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            target, _, heading = link.partition("#")
+            path = page.parent / target if target else page
+            assert path.exists(), link
+            assert not heading or heading in headings(path), link
 
 
 def test_citation_and_changelog_are_of_this_version() -> None:

@@ -39,7 +39,7 @@ def train_teacher(
         resume: Go on with an interrupted run.
         init: Teacher checkpoint to start from, or None.
     """
-    config, prepared = recipe.teacher, PreparedSet(recipe.data.prepared)
+    config, prepared = recipe.teacher, _open(recipe)
     torch.manual_seed(config.fit.seed)
     teacher = Teacher(prepared.manifest.bands, spatial=config.spatial)
     if init:
@@ -85,7 +85,7 @@ def train_detector(
     """
     if teacher_path:  # as if the recipe said so: checkpoints tell it and resuming compares it
         recipe = replace(recipe, detector=replace(recipe.detector, teacher=teacher_path))
-    config, prepared = recipe.detector, PreparedSet(recipe.data.prepared)
+    config, prepared = recipe.detector, _open(recipe)
     bands = prepared.manifest.bands
     teacher = _read_teacher(config, bands, device)
     torch.manual_seed(config.fit.seed)
@@ -161,6 +161,19 @@ def _compared(
     rows = batch.region_map[inside]
     one_each = batch.packing.area.new_ones(len(rows))
     return reconstruction.permute(0, 2, 3, 1)[inside], batch.spectra[rows], one_each
+
+
+def _open(recipe: Recipe) -> PreparedSet:
+    """The recipe's prepared set, made with the recipe's own settings."""
+    prepared = PreparedSet(recipe.data.prepared)
+    wanted, made = to_table(recipe.prepare), prepared.manifest.prepare
+    if changed := [key for key in wanted if wanted[key] != made.get(key)]:
+        raise ValueError(
+            f"{recipe.data.prepared}: prepared with other settings than the recipe's "
+            f"({', '.join(f'prepare.{key}' for key in changed)}); prepare it again into "
+            "another folder, or restore the recipe"
+        )
+    return prepared
 
 
 def _run(

@@ -1,0 +1,84 @@
+"""The detectors that come with the package, on generated scenes and on real cubes.
+
+These are the only tests of the weights; all others make untrained detectors of their own. A
+bound is what the weights reach with room to spare: it fails when they, or anything that prepares
+cubes for them, break.
+"""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import dmssn
+from dmssn.cli import main
+from dmssn.cube import Cube
+from dmssn.detector import SHIPPED, Detector, detector_names
+from dmssn.masks import read_crop, read_mask
+from dmssn.readers import read_cube
+from generated import cube_of, with_object
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return dmssn.load_detector(device="cpu")
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_every_name_is_a_file_of_the_package_that_loads(name):
+    assert (files("dmssn") / "weights" / SHIPPED[name]).is_file()
+    detector = dmssn.load_detector(name, device="cpu")
+    assert detector.name == name
+    assert detector.version != "unknown"
+
+
+def test_the_default_takes_any_camera(detector):
+    """Standardized by the cube itself, whatever its bands, as nobody's cube is of our scenes."""
+    assert detector.name == "dmssn"
+    assert detector.header.prepare["statistics"] == "self"
+    assert detector.header.mean is None
+
+
+def test_without_a_detector_the_default_predicts(tmp_path, capsys):
+    cube, _ = with_object(cube_of(bands=31), 0)
+    np.savez(tmp_path / "scene.npz", cube=cube.data, wavelengths_nm=cube.wavelengths_nm)
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(tmp_path / "scene.npz"), "-o", str(tmp_path / "out"), "--json"])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    assert json.loads(out)[0]["detector"] == "dmssn"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("bands", [12, 100])
+def test_an_object_of_another_material_stands_out(detector, seed, bands):
+    cube, mask = with_object(cube_of(height=60, width=90, bands=bands, seed=seed), seed)
+    assert roc_auc_score(mask.ravel(), detector(cube).ravel()) > 0.9
+
+
+def test_the_units_of_a_cube_do_not_matter(detector):
+    cube, _ = with_object(cube_of(bands=40), 0)
+    counts = Cube(cube.data * 4096 + 200, cube.wavelengths_nm)
+    np.testing.assert_allclose(detector(counts), detector(cube), atol=0.02)
+
+
+def auc(detector: Detector, path, mask_key: str, crop_key: str | None = None) -> float:
+    saliency, mask = detector(read_cube(path)), read_mask(path, mask_key)
+    if crop_key is not None:
+        inside = read_crop(path, crop_key, mask.shape)
+        saliency, mask = saliency[inside], mask[inside]
+    return float(roc_auc_score(mask.ravel(), saliency.ravel()))
+
+
+def test_objects_in_natural_scenes_stand_out(detector, real_data):
+    paths = sorted((real_data / "cave").glob("*.npz"))
+    scores = [auc(detector, path, "mask", "crop_yyxx") for path in paths]
+    assert len(scores) == 4
+    assert np.mean(scores) > 0.93
+    assert min(scores) > 0.85
+
+
+def test_aircraft_in_an_airborne_scene_stand_out(detector, real_data):
+    assert auc(detector, real_data / "abu" / "abu-airport-2.mat", "map") > 0.85
