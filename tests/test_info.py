@@ -78,6 +78,8 @@ def test_options_reach_the_reader(scene, tmp_path, capsys):
     assert report["wavelengths_nm"] == [520, 530, 540, 550, 560]
     report = report_of(capsys, scene, "--wavelengths", "400:1100", "--bands", "0,5,7")
     assert report["wavelengths_nm"] == [400, 900, 1100]
+    report = report_of(capsys, scene, "--wavelengths", "400:1100", "--bands", "0:2,5,6:8")
+    assert report["wavelengths_nm"] == [400, 500, 900, 1000, 1100]
     report = report_of(capsys, scene, "--wavelengths", "400:1250", "--band-axis", "1")
     assert report["shape"] == [HEIGHT, BANDS, WIDTH]
 
@@ -108,10 +110,21 @@ def test_a_cube_without_a_valid_pixel_fails(tmp_path, capsys):
     assert "no pixel has finite values" in err
 
 
+def test_an_empty_band_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 1)
+    data = np.ones((30, 30, 7))
+    data[:, :, 3] = np.nan
+    np.save(tmp_path / "scene.npy", data)
+    code, out, err = run(capsys, tmp_path / "scene.npy")
+    assert (code, out) == (1, "")
+    assert "1 of 7 bands are empty (number 3, from 0); leave them out with --bands" in err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--bands", "a:b"], "--bands takes 0:100 or 0,5,7, got 'a:b'"),
+        (["--bands", "2:2,5"], "--bands takes 0:100 or 0,5,7, got '2:2,5'"),
         (["--bands", "0:99"], "--bands asks for band 8"),
         (["--drop-nm", "1400"], "--drop-nm takes a range such as 1350-1450, got '1400'"),
         (["--drop-nm", "1450-1350"], "from low to high"),

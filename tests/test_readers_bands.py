@@ -116,6 +116,21 @@ def test_arguments_that_do_not_fit_are_setting_errors(path, options, said):
         open_cube(path, **options)
 
 
+def test_a_dropped_range_without_a_band_is_said(path):
+    cube = read_cube(path, drop_nm=[(5000, 6000)])
+    assert cube.bands == BANDS
+    assert "no band lies in 5000-6000 nm: nothing left out" in cube.notes
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_wavelengths_that_only_count_the_bands_are_unknown(tmp_path, first):
+    np.savez(tmp_path / "scene.npz", cube=scene(), wavelengths_nm=np.arange(BANDS) + first)
+    cube = read_cube(tmp_path / "scene.npz")
+    assert cube.wavelengths_nm is None
+    assert cube.bands == BANDS
+    assert any("only count the bands: wavelengths unknown" in note for note in cube.notes)
+
+
 def test_dropping_wavelengths_needs_wavelengths(tmp_path):
     np.save(tmp_path / "scene.npy", scene())
     with pytest.raises(SettingError, match="--drop-nm needs wavelengths"):

@@ -99,6 +99,7 @@ def test_a_raw_file_and_header_that_disagree_give_both_numbers(tmp_path):
         ("bands = 9", "bands = nine", "'bands' must be a whole number, got 'nine'"),
         ("bands = 9", "bands = 0", "must be 1 or more"),
         ("data type = 12", "data type = 6", "holds complex numbers"),
+        ("byte order = 0", "byte order = 2", "0 (little-endian) or 1 (big-endian), not 2"),
         ("data type = 12", "data type = 77", "'77' is none of ENVI's"),
         ("interleave = bil", "interleave = tile", "not 'tile'"),
         ("interleave = bil", "interleave = bil\nfile compression = 1", "compressed"),
@@ -194,6 +195,15 @@ def test_a_cube_without_a_valid_pixel_is_an_error(tmp_path):
     assert "no pixel has finite values in all bands" in error_of(tmp_path / "a.npy")
 
 
+def test_empty_bands_are_named_with_what_to_do(tmp_path):
+    data = CUBE.astype(np.float32)
+    data[:, :, [4, 7]] = np.nan
+    np.save(tmp_path / "a.npy", data)
+    said = "2 of 9 bands are empty (number 4, 7, from 0); leave them out with --bands"
+    assert said in error_of(tmp_path / "a.npy")
+    assert read_cube(tmp_path / "a.npy", bands=[0, 1, 2, 3, 5, 6, 8]).bands == 7
+
+
 def test_numbers_beyond_float32_are_invalid(tmp_path):
     data = CUBE.astype(np.float64)
     data[1, 2, 3] = -1.7e308
@@ -213,6 +223,44 @@ def test_a_folder_without_bands_says_what_it_found(tmp_path):
     Image.new("RGB", (5, 4)).save(folder / "a1.png")
     Image.new("RGB", (5, 4)).save(folder / "a2.png")
     assert "one-band pictures, found a1.png (RGB), a2.png (RGB)" in error_of(folder)
+
+
+@pytest.mark.parametrize("planarconfig", [None, "contig"])
+def test_a_folder_of_cubes_is_not_a_folder_of_bands(tmp_path, planarconfig):
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for number in range(3):
+        data = CUBE if planarconfig else np.ascontiguousarray(np.moveaxis(CUBE, 2, 0))
+        tifffile.imwrite(
+            folder / f"s{number}.tif", data, planarconfig=planarconfig, photometric="minisblack"
+        )
+    text = error_of(folder)
+    assert f"s0.tif (uint16 {data.shape})" in text
+    assert "a file of several bands is given by itself" in text
+
+
+def test_a_folder_of_other_cubes_lists_them(tmp_path):
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    np.save(folder / "one.npy", CUBE)
+    assert "found one.npy; a cube's file is given by itself" in error_of(folder)
+
+
+def test_two_pictures_of_one_number_are_an_error(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for name in ("b_1", "b_2", "b_3", "b_01"):
+        Image.fromarray(CUBE[:, :, 0].copy()).save(folder / f"{name}.png")
+    assert "b_01.png and b_1.png have the same number" in error_of(folder)
+
+
+@pytest.mark.parametrize("page", [CUBE[:20, :, 0], CUBE[:, :, 0].astype(np.float32)])
+def test_a_tiff_with_one_page_unlike_the_others_is_an_error(tmp_path, page):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for band in range(9):
+            tiff.write(page if band == 5 else CUBE[:, :, band], metadata=None)
+    text = error_of(tmp_path / "a.tif")
+    assert f"page 5 is stored as {page.shape} {page.dtype}, the others as (40, 52) uint16" in text
 
 
 def test_a_damaged_picture_is_named(tmp_path):

@@ -12,6 +12,7 @@ from spectral.io import envi
 
 from dmssn.config import SettingError
 from dmssn.readers import open_cube, read_cube
+from dmssn.readers.formats import cubes_in
 
 HEIGHT, WIDTH, BANDS = 40, 52, 12
 WAVELENGTHS_NM = np.linspace(400.0, 950.0, BANDS)
@@ -100,6 +101,52 @@ def test_envi_header_may_be_named_after_the_whole_raw_file(tmp_path):
     check(tmp_path / "scene.raw.hdr")
 
 
+def test_envi_header_may_be_named_after_a_raw_file_of_any_ending(tmp_path):
+    write_envi(tmp_path / "scene.hdr").rename(tmp_path / "scene.a.rfl.hdr")
+    (tmp_path / "scene.raw").rename(tmp_path / "scene.a.rfl")
+    check(tmp_path / "scene.a.rfl")
+    check(tmp_path / "scene.a.rfl.hdr")
+
+
+def test_envi_header_named_after_the_whole_raw_file_goes_before_a_shorter_name(tmp_path):
+    header = write_envi(tmp_path / "scene.hdr")
+    text = header.read_text()
+    header.write_text(text.replace("byte order = 0", "byte order = 1"))
+    (tmp_path / "scene.raw.hdr").write_text(text)
+    check(tmp_path / "scene.raw")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_envi_header_may_hold_other_letters_in_any_usual_encoding(tmp_path, encoding):
+    header = write_envi(
+        tmp_path / "scene.hdr",
+        wavelength=[f"{nm / 1000:.6f}" for nm in WAVELENGTHS_NM],
+        wavelength_units="MICRO",
+        description="PLACE",
+    )
+    text = header.read_text().replace("MICRO", "µm").replace("PLACE", "Zürich")
+    header.write_bytes(text.encode(encoding))
+    check(header)
+    np.testing.assert_allclose(read_cube(header).wavelengths_nm, WAVELENGTHS_NM)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "taken"),
+    [("Nanometers", 1000, "micrometres, since all are below 100"), ("um", 1, "nanometres")],
+)
+def test_envi_wavelengths_that_cannot_be_in_their_unit_are_righted_and_said(
+    tmp_path, unit, factor, taken
+):
+    header = write_envi(
+        tmp_path / "scene.hdr",
+        wavelength=[f"{nm / factor:.6f}" for nm in WAVELENGTHS_NM],
+        wavelength_units=unit,
+    )
+    cube = read_cube(header)
+    np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM)
+    assert any(f"cannot be '{unit}' as stated: taken as {taken}" in note for note in cube.notes)
+
+
 @pytest.mark.parametrize(
     ("unit", "factor", "note"),
     [
@@ -156,6 +203,16 @@ def test_envi_numbers_that_mean_no_data_make_their_pixel_invalid(tmp_path):
     assert np.isnan(cube.data[3, 5, 2])
 
 
+@pytest.mark.parametrize("written", ["-3.40282e+38", "-3.4028234663852886e+38", "-1.7977e+308"])
+def test_envi_no_data_at_the_limit_of_float32_is_known_however_it_is_rounded(tmp_path, written):
+    data = scene("float32")
+    data[3, 5, 2] = np.finfo(np.float32).min
+    header = write_envi(
+        tmp_path / "scene.hdr", data=data, dtype=np.float32, data_ignore_value=written
+    )
+    assert np.argwhere(~read_cube(header).valid()).tolist() == [[3, 5]]
+
+
 def test_envi_scale_factor_is_applied_once_and_after_the_missing_numbers(tmp_path):
     data = scene()
     data[0, 0] = 30000
@@ -184,6 +241,11 @@ def test_matlab_5(tmp_path, compressed, order):
 def test_matlab_5_wavelengths_are_found_by_name(tmp_path, name):
     scipy.io.savemat(tmp_path / "scene.mat", {"cube": scene(), name: WAVELENGTHS_NM})
     np.testing.assert_array_equal(read_cube(tmp_path / "scene.mat").wavelengths_nm, WAVELENGTHS_NM)
+
+
+def test_matlab_5_single_number_called_like_wavelengths_is_no_list(tmp_path):
+    scipy.io.savemat(tmp_path / "scene.mat", {"cube": scene(), "lambda": 0.5})
+    assert read_cube(tmp_path / "scene.mat").wavelengths_nm is None
 
 
 def test_matlab_5_saved_bands_first_is_righted_by_its_wavelengths(tmp_path):
@@ -268,6 +330,20 @@ def test_hdf5_fill_value_makes_pixels_invalid(tmp_path):
         file["cube"] = data
         file["cube"].attrs["_FillValue"] = np.int16(-999)
     assert np.argwhere(~read_cube(tmp_path / "scene.h5").valid()).tolist() == [[2, 3]]
+
+
+@pytest.mark.parametrize("name", ["missing_value", "Data_Ignore_Value"])
+def test_hdf5_other_names_of_the_fill_value_and_the_unit(tmp_path, name):
+    data = scene("int16")
+    data[2, 3, 4] = -9999
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["site/reflectance"] = data
+        file["site/reflectance"].attrs[name] = np.array([-9999.0])
+        file["site/meta/Wavelength"] = WAVELENGTHS_NM
+        file["site/meta/Wavelength"].attrs["Units"] = "nanometers"
+    cube = read_cube(tmp_path / "scene.h5")
+    assert np.argwhere(~cube.valid()).tolist() == [[2, 3]]
+    assert not any("unit" in note for note in cube.notes)
 
 
 def test_hdf5_reads_only_the_rows_and_bands_asked_for(tmp_path, monkeypatch):
@@ -396,6 +472,29 @@ def test_tiff_of_a_thumbnail_and_a_cube_gives_the_cube(tmp_path):
     check(tmp_path / "scene.tif")
 
 
+def test_tiff_of_pages_written_one_by_one_is_a_cube(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "scene.tif") as tiff:
+        for page in np.moveaxis(scene(), 2, 0):
+            tiff.write(page)  # tifffile makes each a series of its own
+    check(tmp_path / "scene.tif")
+
+
+def test_tiff_no_data_is_that_of_the_cube_not_of_the_thumbnail(tmp_path):
+    cube = np.ascontiguousarray(np.moveaxis(scene("int16"), 2, 0))
+    cube[0, 2, 3] = -1
+    with tifffile.TiffWriter(tmp_path / "scene.tif") as tiff:
+        tiff.write(np.zeros((8, 9), np.uint8))
+        tiff.write(cube, photometric="minisblack", extratags=[(42113, "s", 0, "-1", True)])
+    assert np.argwhere(~read_cube(tmp_path / "scene.tif").valid()).tolist() == [[2, 3]]
+
+
+def test_tiff_that_is_a_colour_picture_is_said_to_be_one(tmp_path):
+    picture = np.ascontiguousarray(scene("uint8")[:, :, :3])
+    tifffile.imwrite(tmp_path / "scene.tif", picture, photometric="rgb")
+    cube = read_cube(tmp_path / "scene.tif")
+    assert "the file is a colour picture: its 3 channels are taken as bands" in cube.notes
+
+
 # A folder of pictures
 
 
@@ -424,6 +523,33 @@ def test_pictures_with_a_missing_number_are_read_with_a_note(tmp_path):
     cube = read_cube(folder)
     assert cube.bands == BANDS - 1
     assert any("missing after toys_ms_3.png" in note for note in cube.notes)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint32", "float32", "float64"])
+def test_tiff_pictures_of_any_type_keep_their_numbers(tmp_path, dtype):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    data = scene("float64") * (170000 if dtype == "uint32" else 1)  # up to 4.2e9
+    for band in range(BANDS):
+        page = data[:, :, band].astype(dtype)
+        no_data = [(42113, "s", 0, "24959", True)]  # the last number of the scene
+        tifffile.imwrite(folder / f"B{band}.tif", page, photometric="minisblack", extratags=no_data)
+    cube = read_cube(folder)
+    invalid = [] if dtype == "uint32" else [[HEIGHT - 1, WIDTH - 1]]
+    assert np.argwhere(~cube.valid()).tolist() == invalid
+    np.testing.assert_array_equal(cube.data[:-1], data[:-1].astype("float32"))
+
+
+def test_tiff_pictures_with_smaller_copies_are_bands_and_no_folder_of_cubes(tmp_path):
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for band in range(BANDS):
+        with tifffile.TiffWriter(folder / f"B{band}.tif") as tiff:
+            page = scene()[:, :, band]
+            tiff.write(page, tile=(16, 16), metadata=None)
+            tiff.write(page[::2, ::2], tile=(16, 16), subfiletype=1, metadata=None)
+    check(folder)
+    assert cubes_in(folder) == []
 
 
 def test_pictures_of_another_size_among_the_bands_are_a_mistake(tmp_path):

@@ -95,6 +95,29 @@ def test_a_reference_of_another_camera_is_an_error(raw, tmp_path):
         open_cube(raw, white=tmp_path / "white.npz")
 
 
+def test_a_reference_is_the_variable_called_as_the_cube(raw, tmp_path):
+    np.savez(tmp_path / "white.npz", other=RAW, cube=WHITE[None])
+    cube = read_cube(raw, white=tmp_path / "white.npz")
+    np.testing.assert_allclose(cube.data, (RAW / WHITE)[:, :, ::-1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["several.npz", "cubic.npy"])
+def test_a_reference_that_leaves_a_choice_asks_for_no_option_of_the_cube(raw, tmp_path, name):
+    np.savez(tmp_path / "several.npz", one=RAW, two=RAW)
+    np.save(tmp_path / "cubic.npy", np.ones((BANDS, BANDS, BANDS)))
+    with pytest.raises(ValueError, match=r"save the reference by itself") as caught:
+        open_cube(raw, white=tmp_path / name)
+    assert "--" not in str(caught.value)
+
+
+def test_an_infinite_reference_gives_no_reflectance(raw, tmp_path):
+    white = WHITE.copy()
+    white[5, 4] = np.inf
+    np.save(tmp_path / "white.npy", white)
+    cube = read_cube(raw, white=tmp_path / "white.npy")
+    assert np.flatnonzero(~cube.valid().all(axis=0)).tolist() == [5]
+
+
 def test_a_missing_reference_is_an_error_that_names_it(raw, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"white\.npy"):
         open_cube(raw, white=tmp_path / "white.npy")

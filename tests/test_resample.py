@@ -172,3 +172,14 @@ def test_a_pixel_that_is_invalid_stays_so_in_every_resampled_band(bad):
     found = resample_bands(data, axis_weights(6, 3))
     assert not np.isfinite(found[1, 0].sum())
     assert np.isfinite(np.delete(found.reshape(4, 3), 2, axis=0)).all()
+
+
+def test_bands_of_a_flipped_or_read_only_view_are_those_of_its_copy(recwarn):
+    data = RNG.random((5, 7, 6), dtype=np.float32)
+    data.flags.writeable = False
+    weights = axis_weights(6, 4)
+    for view in (data, data[::-1], data[:, ::-1], data[:, :, ::-1], data.transpose(1, 0, 2)):
+        np.testing.assert_array_equal(
+            resample_bands(view, weights), resample_bands(view.copy(order="C"), weights)
+        )
+    assert not recwarn.list

@@ -37,7 +37,7 @@ class CubeOptions:
     ] = ()
     bands: Annotated[
         str | None,
-        Parameter(help="Bands to keep by their number in the file, from 0: 0:100, or 0,5,7."),
+        Parameter(help="Bands to keep by their number in the file, from 0: 0:50,60:100 or 0,5,7."),
     ] = None
     white: Annotated[
         Path | None,
@@ -102,11 +102,20 @@ def _range_nm(text: str) -> tuple[float, float]:
 
 
 def _bands(text: str) -> "slice | list[int]":
-    """Band numbers such as ``0:100``, ``10:`` or ``0,5,7``."""
+    """Band numbers such as ``0:100``, ``10:``, ``0,5,7`` or ``0:50,60:100``."""
     try:
-        if ":" not in text:
-            return [int(word) for word in text.split(",")]
+        if "," in text or ":" not in text:
+            return [number for part in text.split(",") for number in _numbers(part)]
         first, last = (int(word) if word else None for word in text.split(":"))
     except ValueError:
         raise SettingError(f"--bands takes 0:100 or 0,5,7, got {text!r}") from None
     return slice(first, last)
+
+
+def _numbers(part: str) -> range:
+    """The band numbers of one part of a list: ``5``, or ``60:100`` without 100."""
+    first, *last = map(int, part.split(":"))
+    stop = last[0] if last else first + 1
+    if len(last) > 1 or first >= stop:
+        raise ValueError(f"no range of bands: {part}")
+    return range(first, stop)

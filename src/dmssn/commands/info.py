@@ -79,18 +79,21 @@ def _range(file: "CubeFile") -> dict[str, float | int]:
 
     from dmssn.progress import track
 
-    height, width, _ = file.shape
+    height, width, bands = file.shape
     least, greatest, valid = np.inf, -np.inf, 0
+    filled = np.zeros(bands, dtype=bool)
     for rows in track(file.row_blocks(), f"reading {file.name}"):
         block = file.read(rows)
         with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
             good = np.isfinite(block.sum(axis=2, dtype=np.float64))
         spectra = block if good.all() else block[good]
         valid += int(good.sum())
+        if valid == 0:
+            filled |= np.isfinite(block).any(axis=(0, 1))
         least = min(least, float(spectra.min(initial=np.inf)))
         greatest = max(greatest, float(spectra.max(initial=-np.inf)))
     if valid == 0:
-        raise ValueError(f"{file.path}: no pixel has finite values in all bands")
+        raise file.without_valid_pixel(filled)
     return {"min": least, "max": greatest, "invalid_pixels": height * width - valid}
 
 

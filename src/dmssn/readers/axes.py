@@ -8,7 +8,7 @@ undecided is an error that lists the choices.
 from pathlib import Path
 
 from dmssn.config import SettingError
-from dmssn.readers.stored import Convention
+from dmssn.readers.stored import ChoiceError, Convention
 
 FEWEST_BANDS = 5
 """Shorter axes are not guessed to be spectral: 3 and 4 are the channels of a colour picture."""
@@ -108,7 +108,7 @@ def _decide(
     if convention and not as_long:
         doubt = f"axis {usual} by the format ({convention.reason}), axis {guess} by the lengths"
     choices = "; ".join(f"{axis}: {_as_read(shape, axis, convention)}" for axis in range(3))
-    raise ValueError(f"{path}: shape {shape}: {doubt}; pass --band-axis ({choices})")
+    raise ChoiceError(f"{path}: shape {shape}: {doubt}; pass --band-axis ({choices})")
 
 
 def _order(axis: int, convention: Convention | None) -> str:

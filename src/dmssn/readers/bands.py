@@ -104,7 +104,10 @@ def select_bands(
     if not keep.any():
         raise ValueError(f"{stored.path}: no band remains: {'; '.join(notes)}")
     for low, high in drop_nm:
-        leave_out(_between(stored.path, wavelengths_nm, low, high), f"{low:g}-{high:g} nm")
+        gone = _between(stored.path, wavelengths_nm, low, high)
+        if not gone.any():
+            notes.append(f"no band lies in {low:g}-{high:g} nm: nothing left out")
+        leave_out(gone, f"{low:g}-{high:g} nm")
     if not keep.any():
         raise SettingError(f"{stored.path}: --drop-nm leaves no band: {'; '.join(notes)}")
     chosen = np.flatnonzero(keep)

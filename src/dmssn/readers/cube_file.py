@@ -21,6 +21,11 @@ BLOCK_BYTES = 32 * 2**20
 ROWS_BYTES = 128 * 2**20
 """Blocks of rows that ``row_blocks`` gives have about this size as float32."""
 
+LISTED = 8
+"""Messages name at most this many bands."""
+HUGE = np.float32(1e38)
+"""No measurement is this large: beyond it, numbers of one sign all mean "no data" if one does."""
+
 HIGHEST_CHUNK = 2
 """``row_blocks`` gives up on whole HDF5 chunks that are this many times as high as a block."""
 
@@ -136,8 +141,24 @@ class CubeFile:
         cube = Cube(self.read(), self.wavelengths_nm, self.name, self.notes)
         with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
             if not cube.valid().any():
-                raise ValueError(f"{self.path}: no pixel has finite values in all bands")
+                raise self.without_valid_pixel(np.asarray(np.isfinite(cube.data).any(axis=(0, 1))))
         return cube
+
+    def without_valid_pixel(self, filled: NDArray[np.bool_]) -> ValueError:
+        """The error for a cube without a valid pixel.
+
+        Args:
+            filled: Whether a band has any finite value, shape (B,).
+        """
+        empty = np.sort(self.band_order[~filled]).tolist()
+        said = f"{self.path}: no pixel has finite values in all bands"
+        if not empty or not filled.any():
+            return ValueError(said)
+        listed = ", ".join(map(str, empty[:LISTED])) + (", ..." if len(empty) > LISTED else "")
+        return ValueError(
+            f"{said}: {len(empty)} of {filled.size} bands are empty (number {listed}, from 0); "
+            "leave them out with --bands or --drop-nm"
+        )
 
     def _fill(self, out: NDArray[np.float32], top: int) -> None:
         """Copy stored numbers to ``out``, block by block."""
@@ -167,12 +188,22 @@ class CubeFile:
             dark, span = (a[:, self.band_order] for a in (calibration.dark, calibration.span))
         for row in out:
             if ignore is not None:
-                row[row == np.float32(ignore)] = np.nan
+                row[_equal(row, np.float32(ignore))] = np.nan
             if scale != 1:
                 row /= scale
             if calibration is not None:
                 row -= dark
                 row /= span
+
+
+def _equal(row: NDArray[np.float32], ignore: np.float32) -> NDArray[np.bool_]:
+    """Where a row holds the number for "no data".
+
+    Headers round the number next to the limit of float32 that many programs write.
+    """
+    if np.abs(ignore) < HUGE:
+        return np.asarray(row == ignore)
+    return np.asarray((np.abs(row) >= HUGE) & (np.sign(row) == np.sign(ignore)))
 
 
 def _slowest_first(array: Array, axes: str) -> tuple[Array, str]:

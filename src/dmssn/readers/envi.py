@@ -4,8 +4,10 @@ Axis order by interleave, H rows, W columns, B bands: ``bil`` (H, B, W), ``bip``
 ``bsq`` (B, H, W).
 """
 
+import re
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +25,10 @@ def header_of(path: Path) -> Path | None:
     """The ENVI header that belongs to a path, which may be the header; None when there is none."""
     if path.suffix.lower() == ".hdr":
         return path
-    if path.suffix.lower() not in RAW_SUFFIXES:
-        return None
-    beside = [path.with_suffix(end) for end in (".hdr", ".HDR")]
-    beside += [path.with_name(path.name + end) for end in (".hdr", ".HDR")]
+    # One named after the whole raw file is surely its own.
+    beside = [path.with_name(path.name + end) for end in (".hdr", ".HDR")]
+    if path.suffix.lower() in RAW_SUFFIXES:
+        beside += [path.with_suffix(end) for end in (".hdr", ".HDR")]
     return next((header for header in beside if header.is_file()), None)
 
 
@@ -69,12 +71,29 @@ def _read_header(path: Path) -> Header:
         raise FileNotFoundError(f"{path}: no such file")
     with parsing(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # field names are lowered, which is what we want
-        header: Header = envi.read_envi_header(str(path))
+        header = _parse(path)
     kind = str(header.get("file type", "")).lower()
     if "library" in kind:
         raise ValueError(f"{path}: is a spectral library, expected an image")
     if str(header.get("file compression", "0")) != "0":
         raise ValueError(f"{path}: the raw file is compressed; write it uncompressed")
+    return header
+
+
+def _parse(path: Path) -> Header:
+    """Have the library parse a header; it takes no byte order mark and no letters of Windows."""
+    content = path.read_bytes()
+    if content.isascii():
+        header: Header = envi.read_envi_header(str(path))
+        return header
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name
+        plain.write_bytes(re.sub("[µμ]", "u", text).encode("ascii", "replace"))
+        header = envi.read_envi_header(str(plain))
     return header
 
 
@@ -103,8 +122,10 @@ def _dtype(path: Path, header: Header) -> tuple[np.dtype[np.generic], tuple[str,
     notes: tuple[str, ...] = ()
     if "byte order" not in header and dtype.itemsize > 1:
         notes = ("the header states no byte order: taken as little-endian (0)",)
-    big = _integer(path, header, "byte order", 0) == 1
-    return dtype.newbyteorder(">" if big else "<"), notes
+    order = _integer(path, header, "byte order", 0)
+    if order not in (0, 1):
+        raise ValueError(f"{path}: byte order is 0 (little-endian) or 1 (big-endian), not {order}")
+    return dtype.newbyteorder(">" if order else "<"), notes
 
 
 def _check_size(

@@ -84,7 +84,7 @@ def _advice(suffix: str) -> str:
 def cubes_in(folder: Path) -> list[Path]:
     """The cube files of a folder of cubes, sorted; none for a folder of one-band pictures.
 
-    A TIFF counts when it has several pages. One of a single page beside cubes is a mask or the
+    A TIFF counts when it has several bands. One of a single band beside cubes is a mask or the
     like, as pictures are, but a damaged one counts, so that it is missed. Raw files count
     through their headers. Saliency maps that prediction wrote beside the cubes do not count.
     """
@@ -100,11 +100,13 @@ def cubes_in(folder: Path) -> list[Path]:
 
 
 def _has_pages(path: Path) -> bool | None:
-    """Whether a TIFF holds more than one picture; None when it is damaged."""
+    """Whether a TIFF holds more than one band; None when it is damaged."""
     import tifffile
+
+    from dmssn.readers.tiff import layouts
 
     try:
         with tifffile.TiffFile(path) as file:
-            return len(file.series[0].shape) > 2 or len(file.pages) > 1
+            return any(len(item.shape) > 2 for item in layouts(file))
     except Exception:  # the library raises nearly anything on a damaged file
         return None

@@ -15,6 +15,8 @@ from dmssn.readers import wavelengths
 from dmssn.readers.stored import REAL_KINDS, Convention, Stored, Wavelengths, parsing
 from dmssn.readers.variables import Variable, choose_cube
 
+NO_DATA = ("_fillvalue", "missing_value", "data_ignore_value")
+"""Attributes, in lower case, that hold the number for "no data": of CF, and of NEON's files."""
 MATLAB = Convention("BWH", "MATLAB 7.3's order (rows, columns, bands), reversed in HDF5", False)
 
 
@@ -110,13 +112,20 @@ def _in_attributes(holder: h5py.HLObject, where: str) -> Iterator[Wavelengths]:
 
 
 def _unit(holder: h5py.HLObject, names: tuple[str, ...]) -> str | None:
-    value = next((holder.attrs[name] for name in names if name in holder.attrs), None)
+    value = _attribute(holder, names)
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else None
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+def _attribute(holder: h5py.HLObject, names: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """The attribute of the first of these names, whatever its case; None when there is none."""
+    found = {name.lower(): name for name in holder.attrs}
+    wanted = next((name.lower() for name in names if name.lower() in found), None)
+    return None if wanted is None else holder.attrs[found[wanted]]
+
+
 def _ignore_value(dataset: h5py.Dataset) -> float | None:
-    """The number that means "no data" by the attribute of the CF conventions, if there is one."""
-    value = np.asarray(dataset.attrs.get("_FillValue", np.array([])))
+    """The number that means "no data" by an attribute of the dataset, if there is one."""
+    value = np.asarray(_attribute(dataset, NO_DATA))
     return float(value.ravel()[0]) if value.size and value.dtype.kind in REAL_KINDS else None

@@ -5,17 +5,21 @@ Letters: H rows, W columns, B bands; the bands are in the natural order of the n
 
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from dmssn.config import SettingError
-from dmssn.readers.stored import Convention, Loaded, Stored, parsing
+from dmssn.readers.stored import REAL_KINDS, Convention, Loaded, Stored, parsing
+from dmssn.readers.tiff import layouts, no_data, strict
 
-SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm")
+TIFF = (".tif", ".tiff")
+SUFFIXES = (".png", *TIFF, ".bmp", ".jpg", ".jpeg", ".pgm")
 DTYPES = {"L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16"} | {
     "I": "int32",
     "F": "float32",
@@ -33,7 +37,9 @@ class Kind(NamedTuple):
     size: tuple[int, int]
     """W, H in pixels."""
     mode: str
-    """Pillow's mode."""
+    """Pillow's mode; of a TIFF the type of its numbers, and its shape if it is no single band."""
+    dtype: str | None
+    """The type of its numbers; None when it is no single band."""
 
 
 def open_images(folder: Path, key: str | None) -> Stored:
@@ -50,10 +56,10 @@ def open_images(folder: Path, key: str | None) -> Stored:
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     paths = sorted(visible, key=natural_order)
     kinds = {path: _kind(path) for path in paths if path.suffix.lower() in SUFFIXES}
-    counts = Counter(kind for kind in kinds.values() if kind.mode in DTYPES)
+    counts = Counter(kind for kind in kinds.values() if kind.dtype)
     if not counts or max(counts.values()) < 2:
         raise ValueError(
-            f"{folder}: expected two or more one-band pictures, {_found(paths, kinds)}"
+            f"{folder}: expected two or more numbered one-band pictures, {_found(paths, kinds)}"
         )
     (bands_kind, count), *others = counts.most_common()
     if others and others[0][1] == count:
@@ -63,17 +69,19 @@ def open_images(folder: Path, key: str | None) -> Stored:
         )
     bands = [path for path in kinds if kinds[path] == bands_kind]
     _check_alike(folder, kinds, bands_kind)
+    _check_numbers(folder, bands)
     width, height = bands_kind.size
     return Stored(
         folder,
         Loaded(
             folder,
             (len(bands), height, width),
-            np.dtype(DTYPES[bands_kind.mode]),
+            np.dtype(bands_kind.dtype),
             lambda: np.stack([_load(path) for path in bands]),
         ),
         convention=Convention("BHW", "one picture is one band", certain=True),
         notes=_notes(paths, bands),
+        ignore_value=_ignore_value(bands[0]),
     )
 
 
@@ -89,13 +97,33 @@ def natural_order(path: Path) -> list[tuple[int, str]]:
 
 
 def _kind(path: Path) -> Kind:
-    with parsing(path), Image.open(path) as image:
-        return Kind(re.sub(r"\d+", "#", path.name), image.size, image.mode)
+    pattern = re.sub(r"\d+", "#", path.name)
+    if path.suffix.lower() not in TIFF:
+        with parsing(path), Image.open(path) as image:
+            return Kind(pattern, image.size, image.mode, DTYPES.get(image.mode))
+    # Pillow sees the first page alone, and not every type of number.
+    with parsing(path), strict(), tifffile.TiffFile(path) as tiff:
+        first, page = layouts(tiff)[0], tiff.pages.first
+        name, size = first.dtype.name, (page.imagewidth, page.imagelength)
+    if len(first.shape) == 2 and first.dtype.kind in REAL_KINDS:
+        return Kind(pattern, size, name, name)
+    return Kind(pattern, size, f"{name} {first.shape}", None)
 
 
 def _load(path: Path) -> NDArray[np.generic]:
+    if path.suffix.lower() in TIFF:
+        with parsing(path), strict():
+            return np.asarray(tifffile.imread(path))
     with parsing(path), Image.open(path) as image:
         return np.array(image)
+
+
+def _ignore_value(path: Path) -> float | None:
+    """The number that means "no data", which a TIFF may name."""
+    if path.suffix.lower() not in TIFF:
+        return None
+    with parsing(path), tifffile.TiffFile(path) as tiff:
+        return no_data(tiff.pages.first)
 
 
 def _check_alike(folder: Path, kinds: dict[Path, Kind], bands: Kind) -> None:
@@ -108,12 +136,25 @@ def _check_alike(folder: Path, kinds: dict[Path, Kind], bands: Kind) -> None:
             )
 
 
+def _check_numbers(folder: Path, bands: list[Path]) -> None:
+    """Two pictures of one number are a band and its copy, or two bands in doubtful order."""
+    for before, after in pairwise(bands):
+        if _numbers(before) == _numbers(after):
+            raise ValueError(
+                f"{folder}: {before.name} and {after.name} have the same number; remove one"
+            )
+
+
+def _numbers(path: Path) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", path.name)))
+
+
 def _notes(paths: list[Path], bands: list[Path]) -> tuple[str, ...]:
     notes = [f"the bands are the pictures {bands[0].name} to {bands[-1].name}, by their numbers"]
     ignored = [path.name for path in paths if path not in set(bands)]
     if ignored:
         notes.append(f"not bands, ignored: {_listed(ignored)}")
-    numbers = [tuple(map(int, re.findall(r"\d+", path.name))) for path in bands]
+    numbers = [_numbers(path) for path in bands]
     counting = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
     steps = np.diff(counting[0]) if len(counting) == 1 else np.array([])
     if steps.size and steps.max() != steps.min():
@@ -123,13 +164,15 @@ def _notes(paths: list[Path], bands: list[Path]) -> tuple[str, ...]:
 
 
 def _found(paths: list[Path], kinds: dict[Path, Kind]) -> str:
-    if kinds:
-        held = ", ".join(
-            f"{path.name} ({kind.mode})" for path, kind in list(kinds.items())[:LISTED]
-        )
-        return f"found {held}"
+    names = _listed([path.name for path in paths])
     folders = [path.name for path in paths if path.is_dir()]
-    return f"found the folders {_listed(folders)}; give one" if folders else "found no pictures"
+    if not kinds and folders:
+        return f"found the folders {_listed(folders)}; give one"
+    if not kinds:
+        return f"found {names}; a cube's file is given by itself" if names else "found no pictures"
+    held = ", ".join(f"{path.name} ({kind.mode})" for path, kind in list(kinds.items())[:LISTED])
+    several = any(path.suffix.lower() in TIFF and not kind.dtype for path, kind in kinds.items())
+    return f"found {held}" + ("; a file of several bands is given by itself" if several else "")
 
 
 def _listed(names: list[str]) -> str:

@@ -5,16 +5,18 @@ as wide as the cube, since each column of a pushbroom camera is a detector of it
 is averaged over its rows. Letters: H rows, W columns, B bands.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmssn.config import SettingError
 from dmssn.readers.axes import find_axes
 from dmssn.readers.cube_file import CubeFile, Reflectance
 from dmssn.readers.formats import open_stored
 from dmssn.readers.numbers import read_numbers
-from dmssn.readers.stored import Stored
+from dmssn.readers.stored import ChoiceError, Stored
 from dmssn.readers.wavelengths import to_nm
 
 SAME_BAND_NM = 1.0
@@ -45,7 +47,7 @@ def read_reflectance(
         floor, more = _line(dark, stored, width, bands)
         notes += more
     span = bright - floor
-    usable = span > 0
+    usable = np.isfinite(span) & (span > 0)
     if not usable.any():
         raise ValueError(f"{white}: white is not above dark in any band; are the two swapped?")
     if not usable.all():
@@ -80,12 +82,26 @@ def _load_line(path: Path, stored: Stored, bands: int) -> NDArray[np.float64]:
         array = map_npy(path)
         if array.ndim in (1, 2):
             return np.array(array, dtype=np.float64).reshape(-1, array.shape[-1])
-    reference = open_stored(path, None)
+    try:
+        reference = _open(path, stored.key)
+        shape = tuple(reference.array.shape)
+        axes, decision = find_axes(path, shape, reference.convention, bands, None)
+    except ChoiceError as error:
+        doubt = str(error).partition("; pass --")[0]
+        raise ValueError(
+            f"{doubt}; save the reference by itself, as .npy of (columns, bands)"
+        ) from None
     _check_wavelengths(reference, stored)
-    shape = tuple(reference.array.shape)
-    axes, decision = find_axes(path, shape, reference.convention, bands, None)
     order = np.arange(shape[axes.index("B")])
     return _mean_over_rows(CubeFile(path, reference, axes, order, None, decision))
+
+
+def _open(path: Path, key: str | None) -> Stored:
+    """Open a reference; of several variables it is the one called as the cube is in its file."""
+    if key is not None:
+        with suppress(SettingError):
+            return open_stored(path, key)
+    return open_stored(path, None)
 
 
 def _check_wavelengths(reference: Stored, stored: Stored) -> None:

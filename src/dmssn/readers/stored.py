@@ -17,6 +17,10 @@ REAL_KINDS = "iuf"
 """Letters of ``numpy.dtype.kind`` that can hold a cube: integers and floats."""
 
 
+class ChoiceError(ValueError):
+    """A file can be read in several ways, and an option of the cube's would choose one."""
+
+
 class Array(Protocol):
     """What can be sliced like an array: a memory map, an HDF5 dataset, a ``Loaded``."""
 

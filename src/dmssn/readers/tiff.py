@@ -7,16 +7,31 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from dmssn.readers.stored import Convention, Loaded, Stored, parsing
-from dmssn.readers.variables import Variable, choose_cube
+from dmssn.readers.variables import COLOURS, Variable, choose_cube
 
 NO_DATA_TAG = 42113
 """Where GDAL keeps the number that means "no data", as text."""
+
+
+class Layout(NamedTuple):
+    """An array in a file: a series of pages, or several series of one page each as one."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str
+    """tifffile's letters: Y rows, X columns, S samples, any other one a page each."""
+    no_data: float | None
+    colours: bool
+    """Whether the file says that the samples are red, green and blue."""
+    series: tuple[int, ...]
+    """Numbers of the series that hold it."""
 
 
 def open_tiff(path: Path, key: str | None) -> Stored:
@@ -28,28 +43,69 @@ def open_tiff(path: Path, key: str | None) -> Stored:
         ValueError: The file is damaged, or it is not clear what the cube is.
         SettingError: It has no series called ``key``.
     """
-    with parsing(path), _strict(), tifffile.TiffFile(path) as tiff:
-        series = list(tiff.series)
-        variables = [Variable(str(i), item.shape, item.dtype) for i, item in enumerate(series)]
-        no_data = series[0].keyframe.tags.valueof(NO_DATA_TAG) if series else None
+    with parsing(path), strict(), tifffile.TiffFile(path) as tiff:
+        found = layouts(tiff)
+        stranger = _stranger(tiff)
+    if stranger:
+        raise ValueError(f"{path}: {stranger}; write the bands as pages of one size and type")
+    variables = [Variable(str(i), item.shape, item.dtype) for i, item in enumerate(found)]
     cube = choose_cube(path, variables, key)
+    layout = found[int(cube.name)]
     return Stored(
         path,
-        Loaded(path, cube.shape, cube.dtype, lambda: _load(path, int(cube.name))),
-        key=cube.name if len(series) > 1 else None,
-        convention=_convention(series[int(cube.name)].axes),
-        ignore_value=_ignore_value(no_data),
+        Loaded(path, cube.shape, cube.dtype, lambda: _load(path, layout.series)),
+        key=cube.name if len(found) > 1 else None,
+        convention=_convention(layout.axes),
+        notes=_notes(layout),
+        ignore_value=layout.no_data,
     )
 
 
-def _load(path: Path, series: int) -> NDArray[np.generic]:
-    with parsing(path), _strict(), tifffile.TiffFile(path) as tiff:
-        array: NDArray[np.generic] = tiff.series[series].asarray()
-    return array
+def layouts(tiff: tifffile.TiffFile) -> list[Layout]:
+    """What a file holds; pages written one by one may each be a series, and are a cube together."""
+    found = [
+        Layout(
+            item.shape,
+            np.dtype(item.dtype),
+            item.axes,
+            no_data(item.keyframe),
+            item.keyframe.photometric == tifffile.PHOTOMETRIC.RGB,
+            (i,),
+        )
+        for i, item in enumerate(tiff.series)
+    ]
+    if len(found) < 2 or len({item[:3] for item in found}) > 1 or found[0].axes != "YX":
+        return found
+    shape = (len(found), *found[0].shape)
+    return [found[0]._replace(shape=shape, axes="IYX", series=tuple(range(len(found))))]
+
+
+def _stranger(tiff: tifffile.TiffFile) -> str | None:
+    """The first page unlike the others of its series, in words.
+
+    tifffile looks at a few pages only before it reads all of a file as if they were alike.
+    """
+    for series in tiff.series:
+        if series.kind != "uniform":
+            continue
+        for page in series.pages:
+            whole = page.aspage() if page else series.keyframe
+            if whole.hash != series.keyframe.hash:
+                return (
+                    f"page {whole.index} is stored as {whole.shape} {whole.dtype}, the others as "
+                    f"{series.keyframe.shape} {series.keyframe.dtype} or with another compression"
+                )
+    return None
+
+
+def _load(path: Path, series: tuple[int, ...]) -> NDArray[np.generic]:
+    with parsing(path), strict(), tifffile.TiffFile(path) as tiff:
+        arrays = [tiff.series[number].asarray() for number in series]
+        return np.stack(arrays) if len(arrays) > 1 else arrays[0]
 
 
 @contextmanager
-def _strict() -> Iterator[None]:
+def strict() -> Iterator[None]:
     """Make tifffile fail on damage that it only logs, such as lost pages.
 
     Raises:
@@ -73,7 +129,7 @@ def _strict() -> Iterator[None]:
 
 
 def _convention(axes: str) -> Convention | None:
-    """The order by tifffile's letters: Y rows, X columns, S samples, any other one a page each."""
+    """The order by tifffile's letters."""
     if axes.count("Y") != 1 or axes.count("X") != 1:
         return None
     letters = "".join({"Y": "H", "X": "W"}.get(letter, "B") for letter in axes)
@@ -82,7 +138,16 @@ def _convention(axes: str) -> Convention | None:
     return Convention(letters, "the file keeps one band a page", certain=False)
 
 
-def _ignore_value(text: str | None) -> float | None:
+def _notes(layout: Layout) -> tuple[str, ...]:
+    samples = layout.shape[layout.axes.index("S")] if "S" in layout.axes else 0
+    if layout.colours and 0 < samples <= COLOURS:
+        return (f"the file is a colour picture: its {samples} channels are taken as bands",)
+    return ()
+
+
+def no_data(page: tifffile.TiffPage) -> float | None:
+    """The number that means "no data" in a page, if it names one."""
+    text = page.tags.valueof(NO_DATA_TAG)
     try:
         return None if text is None else float(text)
     except ValueError:

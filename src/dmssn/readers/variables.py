@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dmssn.config import SettingError
-from dmssn.readers.stored import REAL_KINDS, require_real
+from dmssn.readers.stored import REAL_KINDS, ChoiceError, require_real
 
 LISTED = 8
 """Messages name at most this many variables."""
@@ -40,7 +40,7 @@ def choose_cube(path: Path, variables: Sequence[Variable], key: str | None) -> V
     real = [item for item in three if item.dtype.kind in REAL_KINDS]
     cubes = [item for item in real if min(item.shape) > COLOURS] or real
     if len(cubes) > 1:
-        raise ValueError(
+        raise ChoiceError(
             f"{path}: several variables can be the cube; pass --key with one of: {_listed(cubes)}"
         )
     if not cubes and three:

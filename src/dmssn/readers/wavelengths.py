@@ -78,9 +78,10 @@ def is_vector(shape: tuple[int, ...]) -> bool:
 
 
 def best_match(found: list[Wavelengths], shape: tuple[int, ...]) -> Wavelengths | None:
-    """The first list whose length is one of the cube's; else the first; None when none is found."""
-    fitting = [item for item in found if item.values.size in shape]
-    return next(iter(fitting or found), None)
+    """The first list whose length is one of the cube's; else the first; None when there is none."""
+    lists = [item for item in found if item.values.size > 1]  # one number is a setting
+    fitting = [item for item in lists if item.values.size in shape]
+    return next(iter(fitting or lists), None)
 
 
 def to_nm(path: Path, stored: Wavelengths) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
@@ -101,20 +102,32 @@ def to_nm(path: Path, stored: Wavelengths) -> tuple[NDArray[np.float64] | None, 
             f"{path}: the {stored.origin} are all {np.nanmin(values):g}; pass --wavelengths"
         )
     unit = (stored.unit or "").strip().lower()
-    if unit in UNSTATED:
-        if np.nanmax(values) < LONGEST_IN_MICROMETRES:
-            return values * 1000, (
-                f"the {stored.origin} state no unit: taken as micrometres, since all are below "
-                f"{LONGEST_IN_MICROMETRES:g}",
-            )
-        return values, (f"the {stored.origin} state no unit: taken as nanometres",)
-    for factor, names in UNITS_NM.items():
-        if names.fullmatch(unit):
-            return values * factor, ()
-    return None, (
-        f"the {stored.origin} are in {stored.unit!r}, neither nanometres nor micrometres: "
-        "wavelengths unknown",
+    factor = next((nm for nm, names in UNITS_NM.items() if names.fullmatch(unit)), None)
+    if factor is None and unit not in UNSTATED:
+        return None, (
+            f"the {stored.origin} are in {stored.unit!r}, neither nanometres nor micrometres: "
+            "wavelengths unknown",
+        )
+    if _only_count(stored.values):
+        return None, (f"the {stored.origin} only count the bands: wavelengths unknown",)
+    likely, taken = 1.0, "nanometres"
+    if np.nanmax(values) < LONGEST_IN_MICROMETRES:
+        likely = 1000.0
+        taken = f"micrometres, since all are below {LONGEST_IN_MICROMETRES:g}"
+    if factor is None:
+        return values * likely, (f"the {stored.origin} state no unit: taken as {taken}",)
+    if factor == likely:
+        return values * factor, ()
+    return values * likely, (
+        f"the {stored.origin} end at {np.nanmax(values):g}, which cannot be {stored.unit!r} as "
+        f"stated: taken as {taken}",
     )
+
+
+def _only_count(values: NDArray[np.float64]) -> bool:
+    """Whether these are the numbers of the bands, from 0 or 1."""
+    numbers = np.arange(values.size)
+    return values.size > 1 and any(np.array_equal(values, numbers + first) for first in (0, 1))
 
 
 def strictly_increasing(
