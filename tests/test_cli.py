@@ -1,5 +1,6 @@
 """The command line: quick help, one line a mistake, exit codes 0, 1 and 2."""
 
+import os
 import re
 import subprocess
 import sys
@@ -138,6 +139,7 @@ def fails_with(monkeypatch, error: BaseException) -> None:
         (ModuleNotFoundError("No module named 'x'"), 1, "dmssn train: No module named 'x'"),
         (PermissionError(13, "Permission denied", "a"), 1, "dmssn train: [Errno 13]"),
         (cli.SettingError("size"), 2, "dmssn train: size"),
+        (RuntimeError("CUDA out of memory.\nTried"), 1, "dmssn train: CUDA out of memory. Tried"),
         (KeyboardInterrupt(), 130, "dmssn train: interrupted"),
     ],
 )
@@ -149,10 +151,35 @@ def test_what_a_command_raises_is_one_line_with_its_name(capsys, monkeypatch, er
     assert err.count("\n") == 1
 
 
+def test_an_interrupted_command_says_so(capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dmssn.evaluation.evaluate", interrupt)
+    assert run(capsys, "evaluate", "--maps", "a", "--masks", "b") == (
+        130, "", "dmssn evaluate: interrupted\n",
+    )  # fmt: skip
+
+
+def test_a_name_that_the_output_cannot_spell_is_printed_all_the_same():
+    program = (
+        "from dmssn import cli\n"
+        "cli._run = lambda arguments: print('caf\\xe9', '\\udcff')\n"
+        "cli.main(['info'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii:strict"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.strip() == rb"caf\xe9 \udcff"
+
+
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch):
-    fails_with(monkeypatch, KeyError("bug"))
-    with pytest.raises(KeyError):
-        main(["train"])
+    for bug in (KeyError("bug"), RuntimeError("mat1 and mat2 shapes cannot be multiplied")):
+        fails_with(monkeypatch, bug)
+        with pytest.raises(type(bug)):
+            main(["train"])
 
 
 def test_a_traceback_can_be_asked_for(monkeypatch):

@@ -231,6 +231,27 @@ def test_a_detector_in_half_precision_gives_nearly_the_same_map(tmp_path, detect
     np.testing.assert_allclose(half(cube), detector(cube), atol=0.02)
 
 
+@pytest.mark.parametrize(
+    "said", ["CUDA out of memory. Tried to allocate 2 GiB", "can't allocate memory: you tried"]
+)
+def test_too_little_memory_is_an_error_that_says_where(detector, monkeypatch, said):
+    def starve(*_):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(detector.network, "saliency", starve)
+    with pytest.raises(MemoryError, match=r"scene: too little memory on cpu .*allocate.*--device"):
+        detector(cube_of(bands=BANDS))
+
+
+def test_another_error_of_the_network_is_not_hidden(detector, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(detector.network, "saliency", fail)
+    with pytest.raises(RuntimeError, match="illegal"):
+        detector(cube_of(bands=BANDS))
+
+
 def test_an_unknown_name_lists_the_names_and_suggests(tmp_path):
     with pytest.raises(SettingError, match=r"no detector 'dmsn'.*\(dmssn\).*did you mean 'dmssn'"):
         dmssn.load_detector("dmsn")
@@ -258,6 +279,27 @@ def test_a_file_that_is_no_detector_is_an_error_that_names_it(tmp_path, detector
     teacher = write_teacher(tmp_path / "teacher.safetensors")
     with pytest.raises(ValueError, match=r"teacher\.safetensors: a teacher checkpoint, a detector"):
         dmssn.load_detector(teacher)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {"msst": {"colour": "red"}}},
+        {"model": {"msst": 3}},
+        {"model": None},
+        {"bands": "many"},
+        {"prepare": {"colour": "red"}},
+        {"mean": ["a"], "std": ["b"]},
+    ],
+)
+def test_a_header_that_describes_no_detector_is_an_error_that_names_it(
+    tmp_path, detector_file, changes
+):
+    described, tensors = checkpoint.load(detector_file, "detector")
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, replace(described, **changes), tensors)
+    with pytest.raises(ValueError, match=r"a\.safetensors: its header describes no detector \("):
+        dmssn.load_detector(path)
 
 
 def test_weights_that_do_not_fit_their_header_are_an_error(tmp_path, detector_file):

@@ -285,6 +285,20 @@ def test_an_output_that_is_no_csv_is_a_usage_error(folders, capsys):
     assert "scores.xlsx" in err
 
 
+def test_an_output_that_cannot_be_written_is_said_before_the_scoring(
+    folders, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("dmssn.evaluation.evaluate", lambda *_, **__: pytest.fail("scored"))
+    call = ["--maps", folders[0], "--masks", folders[1], "-o"]
+    code, out, err = run(capsys, *call, folders[0] / "notes.txt" / "scores.csv")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"{folders[0] / 'notes.txt'}: cannot be made a folder to write to" in err
+    (tmp_path / "scores.csv").mkdir()
+    code, out, err = run(capsys, *call, tmp_path / "scores.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"--output {tmp_path / 'scores.csv'} is a folder" in err
+
+
 def test_the_table_has_a_heading_for_every_metric():
     from dmssn.commands.evaluate import HEADINGS
 

@@ -43,3 +43,22 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 def test_a_writer_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.txt"):
         pass
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_what_cannot_be_written_is_named_as_the_user_names_it(tmp_path, written):
+    path = tmp_path / "a.txt"
+    if not written:
+        path.mkdir()
+
+    def write():
+        with replacing(path) as partial:
+            partial.write_text("new")
+            if written:
+                raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="cannot be written") as caught:
+        write()
+    reason = "No space left on device" if written else "Is a directory"
+    assert str(caught.value) == f"{path}: cannot be written ({reason}); choose another place"
+    assert list(tmp_path.iterdir()) == ([] if written else [path])

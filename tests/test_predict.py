@@ -357,6 +357,27 @@ def test_an_option_that_fits_one_cube_only_does_not_stop_the_rest(tmp_path, dete
     assert names_in(tmp_path / "out") == ["many.overlay.png", "many.saliency.png"]
 
 
+def test_too_little_memory_for_one_cube_does_not_stop_the_rest(
+    cubes, tmp_path, detector, capsys, monkeypatch
+):
+    found, asked = dmssn.load_detector(detector), []
+    saliency = found.network.saliency
+
+    def starve_once(*given):
+        asked.append(given)
+        if len(asked) == 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return saliency(*given)
+
+    monkeypatch.setattr(found.network, "saliency", starve_once)
+    monkeypatch.setattr("dmssn.predicting.load_detector", lambda *_, **__: found)
+    code, told, err = run(capsys, cubes, "-o", tmp_path / "out")
+    assert (code, told.count("\n")) == (1, 2)
+    first, last = err.splitlines()
+    assert first.startswith(f"dmssn predict: {cubes / 'a.npz'}: too little memory on cpu (CUDA")
+    assert last == "dmssn predict: 1 of 3 cubes failed"
+
+
 def test_two_cubes_of_one_name_are_refused_before_anything_is_written(
     scene, tmp_path, detector, capsys
 ):

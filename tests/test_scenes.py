@@ -1,6 +1,10 @@
 """Generated scenes: the same from the same seed, true to their masks, within the camera's range."""
 
 import json
+import signal
+import subprocess
+import sys
+import weakref
 
 import h5py
 import numpy as np
@@ -12,7 +16,7 @@ from scipy import constants
 from scipy.ndimage import binary_dilation
 
 from dmssn.cli import main
-from dmssn.scenes import generate_scene, light, materials, shapes, textures
+from dmssn.scenes import generate_scene, light, materials, shapes, textures, writing
 from dmssn.scenes.arranging import AIRBORNE, NEAR
 from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
@@ -287,6 +291,64 @@ def test_a_run_cut_off_goes_on_and_keeps_what_is_whole(tmp_path, capsys):
     assert (tmp_path / "a/cubes/scene_00003.h5").stat().st_mtime_ns == kept
 
 
+def test_a_damaged_scene_of_an_earlier_run_is_named(tmp_path, capsys):
+    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "16x16", "--bands", 6)
+    assert run(*tokens) == 0
+    cube = tmp_path / "a/cubes/scene_00000.h5"
+    for damaged in (cube.read_bytes()[:2000], b""):
+        cube.write_bytes(damaged)
+        capsys.readouterr()
+        assert run(*tokens) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"dmssn scenes: {cube}: damaged (")
+        assert error.count("\n") == 1
+    cube.unlink()
+    assert run(*tokens) == 0
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_scene(tmp_path):
+    program = (
+        "import resource; from dmssn.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        f"main(['scenes', '-o', {str(tmp_path / 'a')!r}, '--count', '1', '--size', '64x64'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    cube = tmp_path / "a/cubes/scene_00000.h5"
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"dmssn scenes: {cube}: cannot be written (File too large)")
+    assert list(cube.parent.iterdir()) == []
+
+
+class Handle:
+    """Something whose end is watched, as h5py watches its own."""
+
+
+def interrupted_in_h5py(*_):
+    """Ctrl-C inside a callback that cannot raise it, which is where h5py meets it."""
+    handle = Handle()
+    watch = weakref.ref(handle, lambda _: signal.raise_signal(signal.SIGINT))
+    del handle
+    assert watch() is None
+    return {"name": "scene_00000"}
+
+
+def test_ctrl_c_ends_the_writing_wherever_it_strikes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(writing, "_write_one", interrupted_in_h5py)
+    assert run("-o", tmp_path / "a", "--count", 3, "--size", "16x16") == 130
+    assert capsys.readouterr().err == "dmssn scenes: interrupted\n"
+    assert not json.loads((tmp_path / "a" / "scenes.json").read_text())["complete"]
+
+
+def ignores_ctrl_c(_):
+    return {"ignored": signal.getsignal(signal.SIGINT) is signal.SIG_IGN}
+
+
+def test_ctrl_c_is_the_parents_to_handle_and_no_worker_shows_a_traceback():
+    assert list(writing._each(ignores_ctrl_c, range(2), 2)) == [{"ignored": True}] * 2
+
+
 def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp_path, capsys):
     before = content(written)
     assert run("-o", written, "--count", 6, "--size", "32x40", "--seed", 7) == 1
@@ -297,6 +359,9 @@ def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp
     error = capsys.readouterr().err
     assert "is not empty" in error
     assert error.count("\n") == 1
+    for output in (tmp_path / "mine.txt", tmp_path / "mine.txt" / "deeper"):
+        assert run("-o", output, "--count", 1) == 1
+        assert f"{output}: cannot be made a folder to write to" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [tmp_path / "mine.txt"]
 
 

@@ -4,7 +4,9 @@ Exit codes: 0 ok, 1 failure, 2 usage. A command's module imports torch and the l
 its function, so that ``dmssn --help`` answers at once.
 """
 
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +33,7 @@ app = App(
     version=__version__,
     help="Find what stands out in a hyperspectral image.",
     help_flags=["--help", "-h"],
+    suppress_keyboard_interrupt=False,  # or Ctrl-C would end a command without a word
 )
 for _command, _summary in COMMANDS.items():
     _module = _command.replace("-", "_")
@@ -41,6 +44,9 @@ def main(tokens: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; a mistake ends with one line, not a traceback."""
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     name = " ".join(["dmssn", *[word for word in arguments[:1] if word in COMMANDS]])
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A name of a file that the output cannot spell is no reason to fail after the work.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
     except (CycloptsError, SettingError) as error:
@@ -49,6 +55,10 @@ def main(tokens: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (ValueError, OSError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
+        sys.exit(_say(name, error, 1))
+    except RuntimeError as error:
+        if not re.search("out of memory|allocate memory", str(error)):  # torch has no type for it
+            raise
         sys.exit(_say(name, error, 1))
     except KeyboardInterrupt:
         sys.exit(_say(name, "interrupted", 130))

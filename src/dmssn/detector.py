@@ -4,6 +4,7 @@ Letters: H rows, W columns, B bands.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
@@ -86,11 +87,24 @@ class Detector:
 
         Raises:
             ValueError: The cube has fewer than 3 bands, or no valid pixel.
+            MemoryError: The device has too little memory.
         """
         return self.detect(cube).saliency
 
     def detect(self, cube: Cube) -> Detection:
         """As calling it, and what was found on the way."""
+        try:
+            return self._detect(cube)
+        except RuntimeError as error:
+            # What torch says on a GPU and on a CPU; it has no type for it.
+            if not re.search("out of memory|allocate memory", str(error)):
+                raise
+            raise MemoryError(
+                f"{cube.name}: too little memory on {self.device} ({error}); "
+                "free some, or use another --device"
+            ) from error
+
+    def _detect(self, cube: Cube) -> Detection:
         matched, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
         regions = prepare(matched, self._config, self._statistics)
         batch = pack_cube(regions).to(self.device)
@@ -122,9 +136,15 @@ def load_detector(
     text = DEFAULT if name_or_file is None else os.fspath(name_or_file)
     name, path = _find(text)
     header, tensors = checkpoint.load(path, "detector")
-    network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
+    try:
+        network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
+        detector = Detector(name, header, network, chosen)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: its header describes no detector ({error}); copy or train it again"
+        ) from None
     checkpoint.load_weights(network, tensors, path)
-    return Detector(name, header, network, chosen)
+    return detector
 
 
 def detector_names() -> list[str]:

@@ -1,6 +1,5 @@
 """Predicting many cubes: files in, maps and pictures out; one bad cube does not stop the rest."""
 
-import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from dmssn import __version__
 from dmssn.config import SettingError
 from dmssn.cube import Cube
 from dmssn.detector import Detector, load_detector
+from dmssn.files import make_folder
 from dmssn.progress import track
 from dmssn.readers.formats import cubes_in
 from dmssn.saving import (
@@ -61,7 +61,7 @@ def predict_all(
     cubes = [cube for path in paths for cube in _expand(path)]
     _refuse_one_name_for_two(cubes)
     found = load_detector(detector, device=device)
-    _make_folder(output)
+    make_folder(output)
     results = []
     for path in track(cubes, "predicting"):
         try:
@@ -94,19 +94,6 @@ def _refuse_one_name_for_two(cubes: list[Path]) -> None:
                 "predict them into different folders"
             )
         first[name] = path
-
-
-def _make_folder(folder: Path) -> None:
-    """Have a folder to write to, or say so before the work is done."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"{folder}: cannot be made a folder to write to ({error.strerror}); "
-            "choose another --output"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder}: may not be written to; choose another --output")
 
 
 def _predict(

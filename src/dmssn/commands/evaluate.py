@@ -70,7 +70,12 @@ def main(
     if output is not None and output.suffix.lower() != ".csv":
         raise SettingError(f"--output is a .csv file, got {output}; for JSON see --json")
     from dmssn.evaluation import evaluate
+    from dmssn.files import make_folder
 
+    if output is not None:  # said now, and not when all is scored
+        if output.is_dir():
+            raise SettingError(f"--output {output} is a folder; name a .csv file in it")
+        make_folder(output.parent)
     evaluation = evaluate(maps, masks, mask_key=mask_key, crop_key=crop_key)
     for note in evaluation.notes:
         print(note, file=sys.stderr)

@@ -54,12 +54,7 @@ def main(
         prepare=to_table(config),
         provenance={"version": __version__, "imported": file.name},
     )
-    try:
-        save(output, header, tensors)
-    except OSError as error:
-        raise OSError(
-            f"{output}: cannot be written ({error.strerror}); choose another --output"
-        ) from None
+    save(output, header, tensors)
     print(f"{output}: the published {kind}, {bands} bands")
 
 

@@ -1,8 +1,9 @@
 """A folder of generated scenes: cubes, masks, colour pictures, splits and a manifest."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from dmssn.files import replacing
+from dmssn.files import make_folder, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
 from dmssn.scenes.composing import Scene, generate_scene
@@ -49,7 +50,8 @@ def write_scenes(settings: SceneSettings, folder: Path, jobs: int = 1) -> list[d
         Each scene's entry of the manifest.
 
     Raises:
-        ValueError: The folder holds something else.
+        ValueError: The folder holds something else, or damaged scenes.
+        OSError: The folder cannot be made or written to.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
     library()  # fails here, once, when the extra is not installed
@@ -82,6 +84,7 @@ def split_names(names: list[str], seed: int) -> dict[str, list[str]]:
 
 def _claim(settings: SceneSettings, folder: Path) -> None:
     """Make the folder ours: it is empty, or an earlier run with the same settings began it."""
+    make_folder(folder)
     manifest = folder / MANIFEST
     if manifest.is_file():
         try:
@@ -95,7 +98,7 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
                 f"{folder} holds scenes with other settings; choose another folder, or delete it"
             )
         return
-    if folder.exists() and any(folder.iterdir()):
+    if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty and holds no {MANIFEST}; choose another folder")
     _write_json(manifest, _head(settings) | {"complete": False})
 
@@ -112,16 +115,22 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _each(
     write: Callable[[int], dict[str, Any]], indices: range, jobs: int
 ) -> Iterator[dict[str, Any]]:
-    if jobs == 1:
-        yield from map(write, indices)
-        return
-    # spawn: a forked copy of a process with threads may hang.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with _pool(jobs) as pool:
         try:
             yield from pool.map(write, indices)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _pool(jobs: int) -> Executor:
+    """Where scenes are written: never the main thread, since h5py swallows a Ctrl-C it meets."""
+    if jobs == 1:
+        return ThreadPoolExecutor(1)
+    # spawn: a forked copy of a process with threads may hang. Ctrl-C is for the parent to handle.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    spawn = get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=signal.signal, initargs=ignore)
 
 
 def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, Any]:
@@ -130,9 +139,7 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
     cube_path = folder / "cubes" / f"{name}.h5"
     pictures = {kind: folder / kind / f"{name}.png" for kind in ("masks", "color")}
     if all(path.is_file() for path in (cube_path, *pictures.values())):
-        with h5py.File(cube_path) as file:
-            entry: dict[str, Any] = json.loads(file.attrs["scene"])
-        return entry
+        return _entry_of(cube_path)
     seed = int(np.random.SeedSequence([settings.seed, index]).generate_state(1)[0])
     # One thread: the last bits of a matrix product depend on how many share it.
     with threadpool_limits(1):
@@ -151,12 +158,27 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
     return entry
 
 
+def _entry_of(cube_path: Path) -> dict[str, Any]:
+    """A scene's entry of the manifest, from the file of its cube."""
+    try:
+        with h5py.File(cube_path) as file:
+            entry: dict[str, Any] = json.loads(file.attrs["scene"])
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{cube_path}: damaged ({error}); delete it, and it is written again"
+        ) from None
+    return entry
+
+
 def _write_cube(scene: Scene, entry: dict[str, Any], path: Path) -> None:
     data, wavelengths_nm = scene.cube.data, scene.cube.wavelengths_nm
     kind = np.uint16 if scene.attributes["numbers"] == "counts" else np.float32
-    with h5py.File(path, "w") as file:
+    # In memory first: on a full disk h5py would end the process instead of raising.
+    with h5py.File(path, "w", driver="core", backing_store=False) as file:
         rows = max(1, 2**20 // (data.shape[1] * data.shape[2] * np.dtype(kind).itemsize))
         chunks = (min(rows, data.shape[0]), *data.shape[1:])
         file.create_dataset("dataset", data=data.astype(kind), chunks=chunks, compression="lzf")
         file.create_dataset("wavelengths_nm", data=wavelengths_nm)
         file.attrs["scene"] = json.dumps(entry)
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
