@@ -1,0 +1,93 @@
+"""Score a detector on scenes it was not trained on, as the tables of the model card are made.
+
+    python recipes/score.py [DETECTOR] [--scenes FOLDER] [--real FOLDER]
+
+prints a Markdown table of the locked test split of ``--scenes`` (generated scenes, by default
+those of recipes/shipped.toml) and one of the real cubes of ``--real``, which are not part of the
+repository: ``cave/*.npz`` (`cube`, `mask`, `crop_yyxx`), ``abu/*.mat`` (`data`, `map`),
+``muufl/*.mat`` (`hsi_sub`, `gtImg_sub`), ``corn/*.hdr``. Maps are scored as floats.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import dmssn
+from dmssn.cube import Cube
+from dmssn.masks import read_crop, read_mask
+from dmssn.metrics import score
+
+SHOWN = {
+    "roc_auc": "ROC AUC",
+    "max_f_measure": "max F",
+    "mean_f_measure": "mean F",
+    "mean_absolute_error": "MAE",
+}
+Whole = tuple[slice, slice]
+WHOLE = (slice(None), slice(None))
+
+
+def generated(folder: Path) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
+    """The test split."""
+    for name in (folder / "splits" / "test.txt").read_text(encoding="utf-8").split():
+        cube = dmssn.read_cube(folder / "cubes" / f"{name}.h5")
+        yield name, cube, read_mask(folder / "masks" / f"{name}.png"), WHOLE
+
+
+def real(folder: Path) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
+    """Every real cube there is, with its mask and the part of it that counts."""
+    keys = {"cave": "mask", "abu": "map", "muufl": "gtImg_sub"}
+    for kind, key in keys.items():
+        for path in sorted([*(folder / kind).glob("*.npz"), *(folder / kind).glob("*.mat")]):
+            mask = read_mask(path, key)
+            crop = read_crop(path, "crop_yyxx", mask.shape) if kind == "cave" else WHOLE
+            yield path.stem, dmssn.read_cube(path), mask, crop
+    for path in sorted((folder / "corn").glob("*.hdr")):
+        yield (
+            path.stem,
+            dmssn.read_cube(path),
+            read_mask(folder / "corn/corn-kernel_otsu.png"),
+            WHOLE,
+        )
+
+
+def table(detector: dmssn.Detector, scenes: Iterator[tuple[str, Cube, np.ndarray, Whole]]) -> dict:
+    """Scores by scene."""
+    found = {}
+    for name, cube, mask, crop in scenes:
+        values = score(detector(cube)[crop], mask[crop])
+        found[name] = [values[key] for key in SHOWN]
+    return found
+
+
+def print_rows(rows: dict) -> None:
+    """As a Markdown table."""
+    print(f"| scene | {' | '.join(SHOWN.values())} |\n|---|{'---|' * len(SHOWN)}")
+    for name, values in rows.items():
+        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |")
+
+
+def main() -> None:
+    """See the top."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("detector", nargs="?")
+    parser.add_argument("--scenes", type=Path, default=Path("runs/shipped/scenes"))
+    parser.add_argument("--real", type=Path)
+    options = parser.parse_args()
+    detector = dmssn.load_detector(options.detector)
+    header, parameters = detector.header, sum(p.numel() for p in detector.network.parameters())
+    print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands, {header.metrics}\n")
+    if options.scenes.is_dir():
+        rows = table(detector, generated(options.scenes))
+        values = np.array(list(rows.values()))
+        print_rows({f"mean of {len(rows)} generated": np.nanmean(values, axis=0)})
+        print()
+    if options.real:
+        print_rows(table(detector, real(options.real)))
+
+
+main()
