@@ -150,3 +150,14 @@ def test_a_view_that_holds_no_region_is_left_as_it_was():
         assert moved.sum() == found.areas.sum()
         seen += found is cube
     assert seen > 3
+
+
+def test_a_view_of_one_material_alone_is_left_as_it_was():
+    region_map = np.zeros((9, 9), dtype=np.int32)
+    region_map[0, 0], region_map[8, 8] = 1, 2
+    spectra = np.array([[0.1, 0.9], [0.8, 0.2], [0.8, 0.2]], dtype=np.float32)
+    cube = RegionCube(region_map, spectra, "corners", (9, 9))
+    enlarge = AugmentConfig(flips=False, rotation=180, shrink=1, enlarge=10)
+    found = [augment(cube, region_map > 0, enlarge, np.random.default_rng(k))[0] for k in range(20)]
+    assert sum(one is cube for one in found) > 3
+    assert not any(one.flat for one in found)

@@ -215,3 +215,10 @@ def test_kmeans_starts_from_the_sample_and_labels_every_row():
     # Nearer to the mean of its own group than to that of another, up to a last Lloyd step.
     means = torch.stack([data[labels == k].mean(dim=0) for k in range(6)])
     assert (torch.cdist(data, means).argmin(dim=1) == labels).float().mean() > 0.9
+
+
+def test_spectra_too_large_for_covariances_are_refused():
+    data = spectra(200, 4)
+    data[3] = 3e38
+    with pytest.raises(ValueError, match="too large for covariances"):
+        mixture.fit(torch.from_numpy(data), start_of(data, 3), 1, full=True)

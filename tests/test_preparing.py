@@ -183,6 +183,14 @@ def test_constant_bands_come_out_constant_and_leave_the_others_alone(level):
     assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.99
 
 
+def test_a_band_that_is_flat_but_for_a_small_target_keeps_the_target():
+    cube = cube_of(64, 64)
+    data = np.concatenate([cube.data, np.zeros((64, 64, 1), np.float32)], axis=2)
+    data[30, 40:42, 12] = 0.5  # fewer pixels than are taken for outliers
+    found = prepare(Cube(data), PrepareConfig(size=64)).dense()[:, :, 12]
+    assert found[30, 40:42].min() > found[:30].max() + 0.1
+
+
 def test_one_band_is_enough():
     found = prepare(Cube(cube_of().data[:, :, :1].copy()), CONFIG)
     assert found.spectra.shape[1] == 1
@@ -238,6 +246,42 @@ def test_statistics_of_the_data_set_keep_brightness_between_scenes():
     assert (one.spectra.shape != other.spectra.shape) or (one.spectra != other.spectra).any()
     own = prepare(dark, CONFIG), prepare(bright, CONFIG)
     np.testing.assert_allclose(own[0].spectra, own[1].spectra, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("level", [1e6, 1e20, -3.4e38])
+def test_one_bad_pixel_moves_the_rest_little_with_statistics_of_the_data_set(mode, level):
+    cube = cube_of()
+    config = PrepareConfig(
+        size=SIZE, statistics="data set", mixture=MixtureConfig(components=12, mode=mode)
+    )
+    statistics = Statistics(*(f(cube.data.astype(float), axis=(0, 1)) for f in (np.mean, np.std)))
+    data = cube.data.copy()
+    data[20, 21] = level
+    one, other = (prepare(c, config, statistics).dense() for c in (cube, changed(cube, data)))
+    difference = np.abs(other - one)
+    difference[20, 21] = 0
+    assert difference.mean() < 0.03
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_cube_far_from_the_training_scenes_units_is_refused(mode):
+    cube = cube_of()
+    config = PrepareConfig(
+        size=SIZE, statistics="data set", mixture=MixtureConfig(components=5, mode=mode)
+    )
+    with pytest.raises(ValueError, match="bring it to their units"):
+        prepare(changed(cube, cube.data * 1e30), config, Statistics(np.zeros(12), np.ones(12)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_largest_numbers_of_both_signs_are_numbers(mode):
+    data = cube_of().data.copy()
+    data[:20], data[20:30] = -3.4e38, 3.4e38
+    config = PrepareConfig(size=SIZE, mixture=MixtureConfig(components=5, mode=mode))
+    found = prepare(Cube(data), config)
+    assert len(found.spectra) >= 2
+    assert (found.spectra.min(), found.spectra.max()) == (0, 1)
 
 
 def test_missing_statistics_and_those_of_other_bands_are_refused():

@@ -135,6 +135,26 @@ def test_statistics_leave_invalid_pixels_out(tmp_path):
     np.testing.assert_allclose(found.std, pixels.std(axis=0))
 
 
+def test_a_hot_pixel_of_a_training_scene_moves_the_statistics_little(folder, tmp_path):
+    config = PrepareConfig(size=32, statistics="data set")
+    train = [scene for scene in scenes(folder) if scene.split == "train"]
+    before = training_statistics(train, config)
+    cube, mask = with_object(cube_of(36, 44, 6, seed=2, name="train_2"), 2)
+    cube.data[10, 11] = -3.4e38  # a "no data" value that nobody declared
+    write_scene_files(folder, cube, mask)
+    after = training_statistics(train, config)
+    np.testing.assert_allclose(after.mean, before.mean, atol=0.01 * before.std.max())
+    np.testing.assert_allclose(after.std, before.std, rtol=0.02)
+
+
+def test_a_training_scene_of_one_spectrum_is_refused(folder, tmp_path):
+    for name in ("train_1", "val_0"):  # nothing is learned from a validation scene
+        flat = Cube(np.full((36, 44, 6), 0.5, np.float32), np.linspace(400, 1000, 6), name)
+        write_scene_files(folder, flat, np.zeros((36, 44), dtype=bool))
+    with pytest.raises(ValueError, match=r"^1 scenes .*train_1\S+: one spectrum for all pixels"):
+        prepare_set(folder, tmp_path / "set", CONFIG)
+
+
 def test_other_training_scenes_are_refused_where_their_statistics_count(folder, tmp_path):
     config = PrepareConfig(size=32, statistics="data set", mixture=CONFIG.mixture)
     prepare_set(folder, tmp_path / "set", config)

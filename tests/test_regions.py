@@ -126,3 +126,11 @@ def test_band_blocks_do_not_change_the_means(monkeypatch):
     whole = region_means(pixels, region_map)
     monkeypatch.setattr(regions, "BANDS_AT_ONCE", 7)
     np.testing.assert_array_equal(whole, region_means(pixels, region_map))
+
+
+def test_a_cube_of_one_spectrum_is_flat():
+    region_map = np.array([[0, 1], [OUTSIDE, 1]], dtype=np.int32)
+    for spectra, flat in (([[1, 2], [1, 2]], True), ([[1, 2], [1, 3]], False)):
+        cube = RegionCube(region_map, np.array(spectra, dtype=np.float32), "scene", (2, 2))
+        assert cube.flat is flat
+    assert RegionCube(region_map * 0 - 1, np.zeros((0, 2), dtype=np.float32), "", (2, 2)).flat

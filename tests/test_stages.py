@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,18 +28,19 @@ from dmssn.models.network import DMSSN
 from dmssn.preparing_sets import prepare_set
 from dmssn.runs import Run
 from dmssn.stages import train_detector, train_teacher
-from dmssn.store import PreparedSet, write_manifest
+from dmssn.store import PreparedSet, write_manifest, write_scene
 from generated import write_folder
 
 BANDS = 6
 CPU = torch.device("cpu")
+PREPARE = PrepareConfig(size=32, mixture=MixtureConfig(components=6))
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp("scenes")
     folder = write_folder(root / "in", train=5, val=2, height=34, width=38, bands=BANDS)
-    prepare_set(folder, root / "set", PrepareConfig(size=32, mixture=MixtureConfig(components=6)))
+    prepare_set(folder, root / "set", PREPARE)
     return root / "set"
 
 
@@ -46,7 +48,7 @@ def recipe_of(prepared, **fit) -> Recipe:
     shared = FitConfig(**({"epochs": 3, "batch": 2, "learning_rate": 3e-3} | fit))
     return Recipe(
         data=DataConfig(scenes=prepared.parent / "in", prepared=prepared),
-        prepare=PrepareConfig(size=32),
+        prepare=PREPARE,
         teacher=TeacherConfig(fit=shared),
         detector=DetectorConfig(fit=shared),
     )
@@ -181,6 +183,57 @@ def test_a_run_cut_off_before_its_first_epoch_ended_resumes_from_the_start(
     same_weights(teacher, tmp_path / "cut", "teacher")
 
 
+def test_a_run_begun_from_other_weights_is_not_resumed_without_them(
+    prepared, teacher, tmp_path, monkeypatch
+):
+    recipe, cut = recipe_of(prepared), tmp_path / "cut"
+    whole = fit_teacher(recipe, tmp_path / "whole", init=teacher)
+    interrupted_at(1, monkeypatch, lambda: fit_teacher(recipe, cut, init=teacher))
+    with pytest.raises(ValueError, match=r"other settings \(init\)"):
+        fit_teacher(recipe, cut, resume=True)
+    fit_teacher(recipe, cut, resume=True, init=teacher)
+    same_weights(whole, cut, "teacher")
+
+
+def test_a_run_that_cannot_take_its_name_is_finished_by_resuming(prepared, tmp_path):
+    recipe, run = recipe_of(prepared), tmp_path / "run"
+    complete = Run.complete
+
+    def taken(self):
+        run.mkdir()
+        (run / "file").touch()
+        complete(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "complete", taken)
+        with pytest.raises(OSError, match="not empty"):
+            fit_teacher(recipe, run)
+    shutil.rmtree(run)
+    fit_teacher(recipe, run, resume=True)
+    assert [line["epoch"] for line in lines_of(run)] == [1, 2, 3]  # nothing was trained again
+
+
+def test_a_set_of_other_settings_than_the_recipes_is_refused(prepared, tmp_path):
+    recipe = replace(recipe_of(prepared), prepare=replace(PREPARE, size=64, bands=6))
+    with pytest.raises(ValueError, match=r"\(prepare\.size, prepare\.bands\)"):
+        fit_teacher(recipe, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scenes_without_salient_pixels_train_and_their_log_is_json(prepared, teacher, tmp_path):
+    copy = tmp_path / "set"
+    shutil.copytree(prepared, copy)
+    opened = PreparedSet(copy)
+    for name in opened.names("train") + opened.names("val"):
+        scene = opened.read(name)
+        write_scene(copy, scene._replace(mask=scene.mask & False))
+    recipe = recipe_of(copy, epochs=1)
+    folder = fit_detector(recipe, tmp_path / "run", teacher)
+    assert "NaN" not in (folder / "log.jsonl").read_text()
+    assert "val/auc" not in lines_of(folder)[-1]  # empty masks define none
+    assert "val/mae" in lines_of(folder)[-1]
+
+
 def test_settings_changed_on_resuming_are_refused_by_name(prepared, teacher, tmp_path, monkeypatch):
     recipe = recipe_of(prepared)
     interrupted_at(2, monkeypatch, lambda: fit_detector(recipe, tmp_path / "run", teacher))
@@ -209,6 +262,8 @@ def test_runs_are_never_overwritten(prepared, teacher, tmp_path, monkeypatch):
         fit_teacher(recipe, teacher, resume=True)
     with pytest.raises(FileNotFoundError, match="no interrupted run to resume"):
         fit_teacher(recipe, tmp_path / "run", resume=True)
+    with pytest.raises(FileExistsError, match=r"^\.: exists"):
+        fit_teacher(recipe, Path())
     interrupted_at(1, monkeypatch, lambda: fit_teacher(recipe, tmp_path / "run"))
     with pytest.raises(FileExistsError, match="go on with --resume or remove it"):
         fit_teacher(recipe, tmp_path / "run")
@@ -349,6 +404,7 @@ def test_the_commands_train_both_stages(prepared, tmp_path, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipe.toml").write_text(
         f'[data]\nscenes = "in"\nprepared = "{prepared}"\n'
+        "[prepare]\nsize = 32\n[prepare.mixture]\ncomponents = 6\n"
         "[teacher.fit]\nepochs = 1\nbatch = 4\n[detector.fit]\nepochs = 1\nbatch = 4\n"
     )
 

@@ -32,9 +32,12 @@ def augment(
     matrix = random_affine(config, generator)
     rows, columns, inside = source_pixels(mask.shape, matrix)
     region_map = np.where(inside, cube.region_map[rows, columns], np.int32(OUTSIDE))
-    if not (region_map != OUTSIDE).any():
-        return cube, mask  # an invalid part of the scene filled the view
-    return drop_vanished(cube, region_map), mask[rows, columns] & inside
+    view = drop_vanished(cube, region_map)
+    if view.flat:
+        # One material, or an invalid part of the scene, filled the view. The code of one spectrum
+        # is zero everywhere, and every norm of the transformer makes its gradient 300 times larger.
+        return cube, mask
+    return view, mask[rows, columns] & inside
 
 
 def random_affine(config: AugmentConfig, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -210,6 +210,8 @@ class _Sums:
 
 def _precision_factors(covariance: Tensor) -> Tensor:
     """W with W W^T the inverse of each covariance, upper triangular; float64 of shape (K, D, D)."""
+    if not covariance.isfinite().all():  # no jitter would ever mend it
+        raise ValueError("the spectra are too large for covariances; standardize them")
     lower, failed = torch.linalg.cholesky_ex(covariance)
     jitter = VARIANCE_FLOOR
     while failed.any():  # rounding made a nearly flat component negative: widen it

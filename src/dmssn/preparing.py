@@ -28,6 +28,10 @@ TAIL = 0.001
 """Share of values at either end taken for outliers (hot and dead pixels) in robust statistics."""
 SAMPLE = 16384
 """Pixels the robust limits of a cube are read off; a band has 16 of them past ``TAIL``."""
+LARGEST = np.finfo(np.float32).max / 8
+"""Values beyond are taken for it: their differences and ranges would not be float32 numbers."""
+FARTHEST = 1e9
+"""Standard deviations from the training scenes' mean past which squares lose all else."""
 
 
 class Statistics(NamedTuple):
@@ -57,7 +61,8 @@ def prepare(
         Region spectra scaled to [0, 1] over the whole cube, and their map at the network's size.
 
     Raises:
-        ValueError: No pixel is valid, or the statistics are missing or of other bands.
+        ValueError: No pixel is valid, or the statistics are missing, of other bands or of other
+            units.
     """
     config = config or PrepareConfig()
     picture = resize(cube.data, config.size, config.size)
@@ -66,8 +71,11 @@ def prepare(
     if not valid.any():
         raise ValueError(f"{cube.name}: no pixel has a finite value in every band")
     pixels = picture.reshape(-1, cube.bands) if valid.all() else picture[valid]
+    low, high = usual_limits(pixels)
+    pixels = np.clip(pixels, low, high)
     if config.statistics == "self":
-        pixels, statistics = _robust(pixels)
+        mean = pixels.mean(axis=0, dtype=np.float64)
+        statistics = Statistics(mean, pixels.std(axis=0, dtype=np.float64, mean=mean[None]))
     elif statistics is None:
         raise ValueError(f"{cube.name}: statistics of the data set are needed and were not given")
     elif statistics.mean.shape != (cube.bands,):
@@ -75,6 +83,11 @@ def prepare(
             f"{cube.name}: {cube.bands} bands, but statistics of {statistics.mean.size}"
         )
     pixels = _standardize(pixels, statistics)
+    if config.statistics != "self" and not np.abs(pixels).max() <= FARTHEST:
+        raise ValueError(
+            f"{cube.name}: values {FARTHEST:g} standard deviations and more from the training "
+            "scenes'; bring it to their units"
+        )
     region_map = _regions(pixels, valid, config.mixture)
     if not valid.all():
         whole = np.zeros((*valid.shape, cube.bands), dtype=np.float32)
@@ -93,22 +106,25 @@ def _regions(
     return connected_regions(component_map)
 
 
-def _robust(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], Statistics]:
-    """Clip each band far outside its usual range, and take its statistics from what is left.
+def usual_limits(
+    pixels: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Limits far outside each band's usual range, to clip bad pixels to; shape (B,) each.
 
     One hot pixel of 100 standard deviations would otherwise set the scale of the whole cube. The
     limits lie a full usual range away from it, so that small bright targets keep their contrast.
+
+    Args:
+        pixels: Spectra, finite, shape (P, B).
     """
-    sample = pixels[:: max(1, len(pixels) // SAMPLE)]
+    sample = np.clip(pixels[:: max(1, len(pixels) // SAMPLE)], -LARGEST, LARGEST)
     low, high = np.quantile(sample, [TAIL, 1 - TAIL], axis=0).astype(np.float32)
     reach = high - low
     # A band that is flat but for a few pixels has no usual range to clip to.
     flat = reach <= 0
     low, high = low - reach, high + reach
-    low[flat], high[flat] = -np.inf, np.inf
-    clipped = np.clip(pixels, low, high)
-    mean = clipped.mean(axis=0, dtype=np.float64)
-    return clipped, Statistics(mean, clipped.std(axis=0, dtype=np.float64, mean=mean[None]))
+    low[flat], high[flat] = -LARGEST, LARGEST
+    return low, high
 
 
 def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:

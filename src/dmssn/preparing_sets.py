@@ -17,7 +17,7 @@ from dmssn.config import PrepareConfig, to_table
 from dmssn.cube import Cube
 from dmssn.datasets.folder import SPLITS, SceneFiles, scenes
 from dmssn.masks import read_mask
-from dmssn.preparing import Statistics, match_bands, prepare
+from dmssn.preparing import SAMPLE, Statistics, match_bands, prepare, usual_limits
 from dmssn.progress import track
 from dmssn.readers import read_cube
 from dmssn.resample import resize
@@ -98,7 +98,13 @@ def _prepare_one(
             found = f"{mask.shape[0]} x {mask.shape[1]}"
             return f"{scene.mask}: {found}, its cube is {cube.height} x {cube.width}"
         small = resize(mask.astype(np.float32), config.size, config.size) >= 0.5
-        write_scene(out, Scene(prepare(cube, config, statistics), small))
+        prepared = prepare(cube, config, statistics)
+        if prepared.flat and scene.split == "train":
+            return (
+                f"{scene.cube}: one spectrum for all pixels, nothing to learn from; take it out of "
+                "splits/train.txt, or see whether its units are those of the other scenes"
+            )
+        write_scene(out, Scene(prepared, small))
     except (ValueError, OSError) as error:
         return str(error)
     return ""
@@ -111,6 +117,8 @@ def _read(scene: SceneFiles, config: PrepareConfig) -> Cube:
 
 def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> Statistics:
     """Mean and standard deviation of each band over all valid pixels of the training scenes.
+
+    Each scene's outliers are clipped first, as ``preparing`` clips them.
 
     Raises:
         ValueError: There is no training scene, or they differ in bands.
@@ -125,8 +133,12 @@ def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> S
                 f"{scene.cube}: {cube.bands} bands, the scenes before it {total.size}; "
                 "set prepare.bands to bring all to one number"
             )
+        # Clipped as preparing clips, or one hot pixel of one scene would flatten all scenes.
+        inside = np.nonzero(cube.valid())
+        step = max(1, inside[0].size // SAMPLE)
+        low, high = usual_limits(cube.data[inside[0][::step], inside[1][::step]])
         for row, valid in zip(cube.data, cube.valid(), strict=True):  # in float64 a cube is large
-            pixels = row[valid].astype(np.float64)
+            pixels = np.clip(row[valid], low, high).astype(np.float64)
             count += len(pixels)
             total += pixels.sum(axis=0)
             square += np.square(pixels).sum(axis=0)

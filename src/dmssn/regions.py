@@ -43,6 +43,11 @@ class RegionCube:
         """Pixels of each region, shape (R,)."""
         return areas(self.region_map, len(self.spectra))
 
+    @property
+    def flat(self) -> bool:
+        """Whether all pixels inside have one and the same spectrum, or there are none."""
+        return bool((self.spectra == self.spectra[:1]).all())
+
     def dense(self) -> NDArray[np.float32]:
         """The cube itself, shape (H, W, B); pixels outside are zero."""
         cube = self.spectra[self.region_map]

@@ -29,10 +29,10 @@ class Run:
             FileNotFoundError: There is nothing to resume.
             ValueError: The interrupted run had other settings.
         """
-        self.final = final
-        self.folder = final.with_name(f"running_{final.name}")
         if final.exists():
             raise FileExistsError(f"{final}: exists; choose another --run or remove it")
+        self.final = final
+        self.folder = final.with_name(f"running_{final.name}")
         if not resume and self.folder.exists():
             raise FileExistsError(
                 f"{self.folder}: an interrupted run; go on with --resume or remove it"

@@ -58,7 +58,7 @@ def train_teacher(
         return {"score": -sum(means.values())} | {f"val/{k}": v for k, v in means.items()}
 
     header = _header("teacher", recipe, prepared, {"spatial": config.spatial})
-    _run(teacher, terms, validate, recipe, config, prepared, header, folder, device, resume)
+    _run(teacher, terms, validate, recipe, config, prepared, header, folder, device, resume, init)
 
 
 def train_detector(
@@ -105,7 +105,7 @@ def train_detector(
         return {"score": scored["val/f_mean"] - scored["val/mae"]} | scored
 
     header = _header("detector", recipe, prepared, {"msst": rates})
-    _run(network, terms, validate, recipe, config, prepared, header, folder, device, resume)
+    _run(network, terms, validate, recipe, config, prepared, header, folder, device, resume, init)
 
 
 def _detector_terms(
@@ -187,11 +187,14 @@ def _run(
     folder: Path,
     device: torch.device,
     resume: bool,
+    init: Path | None,
 ) -> None:
     """Train a stage in its run folder."""
     for split in ("train", "val"):  # an empty one is refused now, not after the first epoch
         prepared.names(split)
-    run = Run(folder, to_table(recipe) | {"stage": header.stage}, resume=resume)
+    start = None if init is None else str(init)
+    settings = to_table(recipe) | {"stage": header.stage, "init": start}
+    run = Run(folder, settings, resume=resume)
     trainer = Trainer(network, lambda batch: terms(network, batch.to(device)), validate, config.fit)
     state = run.folder / "resume.safetensors"
     if resume and state.is_file():
@@ -211,8 +214,8 @@ def _run(
         checkpoint.save(run.folder / f"{name}.safetensors", described, averaged.state_dict())
 
     trainer.fit(batches, run.log, save, state)
-    state.unlink(missing_ok=True)
-    run.complete()
+    run.complete()  # before the state goes: should this fail, the run can still be resumed
+    (folder / state.name).unlink(missing_ok=True)
 
 
 def _header(

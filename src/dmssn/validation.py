@@ -39,7 +39,10 @@ def mean_terms(
 def score_detector(
     network: DMSSN, prepared: PreparedSet, fit: FitConfig, device: torch.device
 ) -> dict[str, float]:
-    """Means over the validation scenes, at the network's size, of a few quick metrics."""
+    """Means over the validation scenes, at the network's size, of a few quick metrics.
+
+    A metric that no scene defines, such as the AUC of empty masks, is left out.
+    """
     rows = []
     for batch in validation_batches(prepared, fit.batch):
         moved = batch.to(device)
@@ -49,7 +52,8 @@ def score_detector(
             saliency[:, 0].float().cpu().numpy(), batch.mask[:, 0].numpy() > 0, strict=True
         ):
             rows.append(_quick_metrics(scene, mask))
-    return {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
+    means = {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
+    return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 
 
 def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
