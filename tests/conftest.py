@@ -1,6 +1,7 @@
 """Fixtures shared by the whole suite."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -20,3 +21,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real cubes at {folder}; set DMSSN_DATA to a folder that holds them")
     return folder
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow past 1000 bytes, which fails in the way of a full disk."""
+    resource = pytest.importorskip("resource", reason="not on this system")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -160,30 +160,26 @@ def test_weights_of_another_network_are_refused(path):
         assert "\n" not in str(raised.value)
 
 
-def test_an_error_while_writing_leaves_the_old_file(path, monkeypatch):
-    save(path, HEADER, TENSORS)
-
-    def half_written(tensors, partial, metadata):
-        partial.write_bytes(b"half")
-        raise OSError("no space left")
-
-    monkeypatch.setattr(checkpoint, "save_file", half_written)
-    with pytest.raises(OSError, match="no space left"):
-        save(path, replace(HEADER, bands=9), TENSORS)
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(path):
+    save(path, HEADER, {})
+    with pytest.raises(OSError, match=r"a\.safetensors: cannot be written \(File too large\)"):
+        save(path, replace(HEADER, bands=9), {"weight": torch.zeros(1000)})
     assert load(path, "detector")[0].bands == 7
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_process_killed_while_writing_leaves_the_old_file(path):
     save(path, HEADER, TENSORS)
     program = f"""
-import os, torch
+import os
 from pathlib import Path
 from dmssn import checkpoint
-def killed(tensors, partial, metadata):
-    partial.write_bytes(b"half")
+def killed(partial, content):
+    with partial.open("wb") as file:
+        file.write(content[: len(content) // 2])
     os._exit(9)
-checkpoint.save_file = killed
+Path.write_bytes = killed
 checkpoint.save(Path({str(path)!r}), checkpoint.Header(stage="detector", bands=9), {{}})
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9

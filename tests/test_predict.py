@@ -353,7 +353,9 @@ def test_an_option_that_fits_one_cube_only_does_not_stop_the_rest(tmp_path, dete
         capsys, few, many, "-o", tmp_path / "out", "--detector", detector, "--bands", "0:7"
     )
     assert code == 2
-    assert err.splitlines()[0].startswith(f"dmssn predict: {few}: --bands asks for band 5")
+    note, error, *_ = err.splitlines()
+    assert note == "many: 1 band left out: not among --bands"
+    assert error.startswith(f"dmssn predict: {few}: --bands asks for band 5")
     assert names_in(tmp_path / "out") == ["many.overlay.png", "many.saliency.png"]
 
 

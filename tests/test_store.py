@@ -113,3 +113,11 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "a.json", {"new": object()})
     assert json.loads((tmp_path / "a.json").read_text()) == {"old": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_an_error_that_names_the_scene(tmp_path):
+    cube = RegionCube(np.zeros((40, 40), np.int32), np.zeros((1, 5), np.float32), "big", (40, 40))
+    with pytest.raises(OSError, match=r"big\.safetensors: cannot be written"):
+        write_scene(tmp_path, Scene(cube, np.zeros((40, 40), dtype=bool)))
+    assert list((tmp_path / "scenes").iterdir()) == []

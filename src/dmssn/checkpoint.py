@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from dmssn.files import replacing
@@ -62,10 +62,12 @@ def save(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: boo
     """
     described = {"format": FORMAT, **asdict(header)}
     with replacing(path) as partial:
-        save_file(
-            {name: _stored(tensor, half) for name, tensor in tensors.items()},
-            partial,
-            metadata={"dmssn": json.dumps(described)},
+        # Bytes first: on a full disk the library's own writer raises no OSError.
+        partial.write_bytes(
+            serialized(
+                {name: _stored(tensor, half) for name, tensor in tensors.items()},
+                metadata={"dmssn": json.dumps(described)},
+            )
         )
 
 

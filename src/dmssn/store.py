@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialized
 
 from dmssn import __version__
 from dmssn.files import replacing
@@ -109,7 +110,7 @@ def write_scene(root: Path, scene: Scene) -> None:
         "source_shape": np.asarray(scene.cube.source_shape, dtype=np.int64),
     }
     with replacing(scene_path(root, scene.cube.name)) as partial:
-        save_file(arrays, partial)
+        partial.write_bytes(serialized(arrays))  # as in checkpoints
 
 
 def read_scene(root: Path, name: str) -> Scene:

@@ -87,6 +87,8 @@ def _report(results: list[dict[str, Any]], output: Path, *, as_json: bool) -> in
         for result in results:
             if "error" not in result:
                 print(f"{result['name']}: {result['bands']}; {result['saliency']}")
+                for note in result["notes"]:
+                    print(f"{result['name']}: {note}", file=sys.stderr)
     for result in failed:
         print(f"dmssn predict: {result['error']}", file=sys.stderr)
     if failed and len(results) > 1:
