@@ -291,6 +291,8 @@ def test_weights_of_another_stage_or_size_are_no_start(prepared, teacher, tmp_pa
     recipe = recipe_of(prepared)
     with pytest.raises(ValueError, match="a teacher checkpoint, a detector one is needed"):
         fit_detector(recipe, tmp_path / "run", teacher, init=teacher)
+    with pytest.raises(ValueError, match=r"dmssn\.safetensors: not weights .*: size mismatch"):
+        fit_detector(recipe, tmp_path / "run", teacher, init=Path("dmssn"))  # of 64 bands
     wide = replace(recipe, teacher=replace(recipe.teacher, spatial=True))
     with pytest.raises(ValueError, match="not weights of this network: Missing key"):
         fit_teacher(wide, tmp_path / "run", init=teacher)

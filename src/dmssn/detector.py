@@ -134,7 +134,7 @@ def load_detector(
     """
     chosen = choose_device(device)
     text = DEFAULT if name_or_file is None else os.fspath(name_or_file)
-    name, path = _find(text)
+    name, path = find_checkpoint(text)
     header, tensors = checkpoint.load(path, "detector")
     try:
         network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
@@ -152,8 +152,12 @@ def detector_names() -> list[str]:
     return list(SHIPPED)
 
 
-def _find(text: str) -> tuple[str, Path]:
-    """Name and checkpoint file of a name, a file or a run folder; a file of a name's name wins."""
+def find_checkpoint(text: str) -> tuple[str, Path]:
+    """Name and checkpoint file of a name, a file or a run folder; a file of a name's name wins.
+
+    Raises:
+        SettingError: There is no such name or file.
+    """
     path = Path(text)
     if path.is_dir() and (path / BEST).is_file():
         return path.resolve().name, path / BEST

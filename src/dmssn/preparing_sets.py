@@ -1,6 +1,7 @@
 """Preparing a whole set of scenes: several processes, resumable, statistics of train only."""
 
 import json
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -74,15 +75,20 @@ def _prepare_all(todo: Sequence[SceneFiles], one: Any, jobs: int) -> list[str]: 
         return [said for scene in track(todo, "preparing") if (said := one(scene))]
     # Forked workers would inherit torch's thread pools in a state they cannot use.
     with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_one_thread
+        jobs, mp_context=get_context("spawn"), initializer=_begin_worker
     ) as pool:
         futures = [pool.submit(one, scene) for scene in todo]
         done = (future.result() for future in as_completed(futures))
-        return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
+        try:
+            return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
+        except BaseException:  # Ctrl-C: do not wait for what has not begun
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _one_thread() -> None:
-    """Keep a worker to one core: the others have the rest."""
+def _begin_worker() -> None:
+    """Keep a worker to one core, the others have the rest; Ctrl-C is for the parent to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threadpool_limits(1)
 

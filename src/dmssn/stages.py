@@ -13,6 +13,7 @@ from dmssn import __version__, checkpoint
 from dmssn.batches import Batch, training_batches
 from dmssn.checkpoint import Header
 from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
+from dmssn.detector import find_checkpoint
 from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import Features, Teacher
@@ -43,7 +44,7 @@ def train_teacher(
     torch.manual_seed(config.fit.seed)
     teacher = Teacher(prepared.manifest.bands, spatial=config.spatial)
     if init:
-        _start_from(teacher, init, "teacher")
+        _start_from(teacher, weights_file(init), "teacher")
     teacher.to(device)
 
     def terms(network: Teacher, batch: Batch) -> Terms:
@@ -77,7 +78,7 @@ def train_detector(
         folder: The finished run; holds ``best.safetensors`` and ``last.safetensors``.
         device: Where the networks run.
         resume: Go on with an interrupted run.
-        init: Detector checkpoint to start from, or None.
+        init: Detector to start from, as ``load_detector`` takes it, or None.
         teacher_path: Checkpoint or run folder of the teacher; None for the recipe's.
 
     Raises:
@@ -92,7 +93,7 @@ def train_detector(
     rates = {name: getattr(config, name) for name in ("dropout", "attention_dropout", "drop_path")}
     network = DMSSN(bands, config=MSSTConfig(**rates))
     if init:
-        _start_from(network, init, "detector")
+        _start_from(network, find_checkpoint(str(init))[1], "detector")
     network.to(device)
 
     def terms(network: DMSSN, batch: Batch) -> Terms:
@@ -250,7 +251,7 @@ def _commit() -> str | None:
 
 
 def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None:
-    _, tensors = checkpoint.load(weights_file(path), stage)
+    _, tensors = checkpoint.load(path, stage)
     checkpoint.load_weights(network, tensors, path)
 
 

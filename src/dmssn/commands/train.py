@@ -25,7 +25,8 @@ def main(
         recipe: TOML recipe; its data.prepared is a set made by ``dmssn prepare``.
         run: Folder for the log and the checkpoints; best.safetensors is the detector.
         teacher: Run folder or checkpoint of the teacher; overrides detector.teacher.
-        init: Detector checkpoint to start from (fine-tuning).
+        init: Detector to start from (fine-tuning): a run folder, a checkpoint, or the name of one
+            that comes with the program.
         resume: Go on with an interrupted run.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads.
