@@ -1,8 +1,9 @@
 """Score a detector on scenes it was not trained on, as the tables of the model card are made.
 
-    python recipes/score.py [DETECTOR] [--scenes FOLDER] [--real FOLDER]
+    python recipes/score.py [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
+    python recipes/score.py --split val --size 320      # how the size it runs at was chosen
 
-prints a Markdown table of the locked test split of ``--scenes`` (generated scenes, by default
+prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
 those of recipes/shipped.toml) and one of the real cubes of ``--real``, which are not part of the
 repository: ``cave/*.npz`` (`cube`, `mask`, `crop_yyxx`), ``abu/*.mat`` (`data`, `map`),
 ``muufl/*.mat`` (`hsi_sub`, `gtImg_sub`), ``corn/*.hdr``. Maps are scored as floats.
@@ -10,6 +11,7 @@ repository: ``cave/*.npz`` (`cube`, `mask`, `crop_yyxx`), ``abu/*.mat`` (`data`,
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +31,9 @@ Whole = tuple[slice, slice]
 WHOLE = (slice(None), slice(None))
 
 
-def generated(folder: Path) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
-    """The test split."""
-    for name in (folder / "splits" / "test.txt").read_text(encoding="utf-8").split():
+def generated(folder: Path, split: str) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
+    """The scenes of a split."""
+    for name in (folder / "splits" / f"{split}.txt").read_text(encoding="utf-8").split():
         cube = dmssn.read_cube(folder / "cubes" / f"{name}.h5")
         yield name, cube, read_mask(folder / "masks" / f"{name}.png"), WHOLE
 
@@ -76,15 +78,22 @@ def main() -> None:
     )
     parser.add_argument("detector", nargs="?")
     parser.add_argument("--scenes", type=Path, default=Path("runs/shipped/scenes"))
+    parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--real", type=Path)
+    parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
     options = parser.parse_args()
     detector = dmssn.load_detector(options.detector)
+    if options.size:
+        prepare = {**detector.header.prepare, "size": options.size}
+        header = replace(detector.header, prepare=prepare)
+        detector = dmssn.Detector(detector.name, header, detector.network, detector.device)
     header, parameters = detector.header, sum(p.numel() for p in detector.network.parameters())
-    print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands, {header.metrics}\n")
+    print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands")
+    print(f"run at {header.prepare['size']} pixels a side; trained to {header.metrics}\n")
     if options.scenes.is_dir():
-        rows = table(detector, generated(options.scenes))
+        rows = table(detector, generated(options.scenes, options.split))
         values = np.array(list(rows.values()))
-        print_rows({f"mean of {len(rows)} generated": np.nanmean(values, axis=0)})
+        print_rows({f"mean of {len(rows)} generated ({options.split})": np.nanmean(values, axis=0)})
         print()
     if options.real:
         print_rows(table(detector, real(options.real)))

@@ -7,6 +7,7 @@ cubes for them, break.
 
 import json
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from dmssn.detector import SHIPPED, Detector, detector_names
 from dmssn.masks import read_crop, read_mask
 from dmssn.readers import read_cube
 from generated import cube_of, with_object
+
+DEMO = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +54,20 @@ def test_without_a_detector_the_default_predicts(tmp_path, capsys):
     assert json.loads(out)[0]["detector"] == "dmssn"
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("bands", [12, 100])
-def test_an_object_of_another_material_stands_out(detector, seed, bands):
-    cube, mask = with_object(cube_of(height=60, width=90, bands=bands, seed=seed), seed)
-    assert roc_auc_score(mask.ravel(), detector(cube).ravel()) > 0.9
+@pytest.mark.parametrize("bands", [12, 31, 100])
+def test_objects_of_another_material_stand_out(detector, bands):
+    scores = []
+    for seed in range(5):
+        cube, mask = with_object(cube_of(height=60, width=90, bands=bands, seed=seed), seed)
+        scores.append(roc_auc_score(mask.ravel(), detector(cube).ravel()))
+    assert np.mean(scores) > 0.93
+    assert min(scores) > 0.8
+
+
+def test_the_objects_of_the_demo_stand_out(detector):
+    saliency, mask = detector(read_cube(DEMO / "demo.h5")), read_mask(DEMO / "demo.mask.png")
+    assert roc_auc_score(mask.ravel(), saliency.ravel()) > 0.97
+    assert np.abs(saliency - mask).mean() < 0.1
 
 
 def test_the_units_of_a_cube_do_not_matter(detector):
@@ -76,9 +88,9 @@ def test_objects_in_natural_scenes_stand_out(detector, real_data):
     paths = sorted((real_data / "cave").glob("*.npz"))
     scores = [auc(detector, path, "mask", "crop_yyxx") for path in paths]
     assert len(scores) == 4
-    assert np.mean(scores) > 0.93
-    assert min(scores) > 0.85
+    assert np.mean(scores) > 0.97
+    assert min(scores) > 0.95
 
 
 def test_aircraft_in_an_airborne_scene_stand_out(detector, real_data):
-    assert auc(detector, real_data / "abu" / "abu-airport-2.mat", "map") > 0.85
+    assert auc(detector, real_data / "abu" / "abu-airport-2.mat", "map") > 0.92
