@@ -9,8 +9,9 @@ demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
 	@echo "The pictures are demo-output/demo.overlay.png and demo-output/demo.saliency.png"
 
+# One thread a worker: on two cores, two workers of two threads each wait for one another (8 x slower).
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Both stages of training from nothing, in a few minutes on two cores.
 smoke: $(READY)
