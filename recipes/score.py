@@ -27,18 +27,19 @@ SHOWN = {
     "mean_f_measure": "mean F",
     "mean_absolute_error": "MAE",
 }
-Whole = tuple[slice, slice]
 WHOLE = (slice(None), slice(None))
+Scene = tuple[str, Cube, np.ndarray, tuple[slice, slice]]
+"""Name, cube, mask, and the rows and columns that count."""
 
 
-def generated(folder: Path, split: str) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
+def generated(folder: Path, split: str) -> Iterator[Scene]:
     """The scenes of a split."""
     for name in (folder / "splits" / f"{split}.txt").read_text(encoding="utf-8").split():
         cube = dmssn.read_cube(folder / "cubes" / f"{name}.h5")
         yield name, cube, read_mask(folder / "masks" / f"{name}.png"), WHOLE
 
 
-def real(folder: Path) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
+def real(folder: Path) -> Iterator[Scene]:
     """Every real cube there is, with its mask and the part of it that counts."""
     keys = {"cave": "mask", "abu": "map", "muufl": "gtImg_sub"}
     for kind, key in keys.items():
@@ -47,15 +48,11 @@ def real(folder: Path) -> Iterator[tuple[str, Cube, np.ndarray, Whole]]:
             crop = read_crop(path, "crop_yyxx", mask.shape) if kind == "cave" else WHOLE
             yield path.stem, dmssn.read_cube(path), mask, crop
     for path in sorted((folder / "corn").glob("*.hdr")):
-        yield (
-            path.stem,
-            dmssn.read_cube(path),
-            read_mask(folder / "corn/corn-kernel_otsu.png"),
-            WHOLE,
-        )
+        mask = read_mask(path.with_name("corn-kernel_otsu.png"))
+        yield path.stem, dmssn.read_cube(path), mask, WHOLE
 
 
-def table(detector: dmssn.Detector, scenes: Iterator[tuple[str, Cube, np.ndarray, Whole]]) -> dict:
+def table(detector: dmssn.Detector, scenes: Iterator[Scene]) -> dict:
     """Scores by scene."""
     found = {}
     for name, cube, mask, crop in scenes:

@@ -130,6 +130,16 @@ def test_envi_header_may_hold_other_letters_in_any_usual_encoding(tmp_path, enco
     np.testing.assert_allclose(read_cube(header).wavelengths_nm, WAVELENGTHS_NM)
 
 
+def read_envi_in(unit, factor, folder):
+    """A cube whose header says that its wavelengths, in nm but for a factor, are in a unit."""
+    header = write_envi(
+        folder / "scene.hdr",
+        wavelength=[f"{nm / factor:.6f}" for nm in WAVELENGTHS_NM],
+        wavelength_units=unit,
+    )
+    return read_cube(header)
+
+
 @pytest.mark.parametrize(
     ("unit", "factor", "taken"),
     [("Nanometers", 1000, "micrometres, since all are below 100"), ("um", 1, "nanometres")],
@@ -137,12 +147,7 @@ def test_envi_header_may_hold_other_letters_in_any_usual_encoding(tmp_path, enco
 def test_envi_wavelengths_that_cannot_be_in_their_unit_are_righted_and_said(
     tmp_path, unit, factor, taken
 ):
-    header = write_envi(
-        tmp_path / "scene.hdr",
-        wavelength=[f"{nm / factor:.6f}" for nm in WAVELENGTHS_NM],
-        wavelength_units=unit,
-    )
-    cube = read_cube(header)
+    cube = read_envi_in(unit, factor, tmp_path)
     np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM)
     assert any(f"cannot be '{unit}' as stated: taken as {taken}" in note for note in cube.notes)
 
@@ -159,12 +164,7 @@ def test_envi_wavelengths_that_cannot_be_in_their_unit_are_righted_and_said(
     ],
 )
 def test_envi_wavelengths_come_out_in_nanometres(tmp_path, unit, factor, note):
-    header = write_envi(
-        tmp_path / "scene.hdr",
-        wavelength=[f"{nm / factor:.6f}" for nm in WAVELENGTHS_NM],
-        wavelength_units=unit,
-    )
-    cube = read_cube(header)
+    cube = read_envi_in(unit, factor, tmp_path)
     np.testing.assert_allclose(cube.wavelengths_nm, WAVELENGTHS_NM)
     assert [note for note in cube.notes if "unit" in note] == (
         [f"the wavelengths in the header {note}"] if note else []

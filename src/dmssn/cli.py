@@ -6,7 +6,6 @@ its function, so that ``dmssn --help`` answers at once.
 
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +56,9 @@ def main(tokens: Sequence[str] | None = None) -> None:
     except (ValueError, OSError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         sys.exit(_say(name, error, 1))
     except RuntimeError as error:
-        if not re.search("out of memory|allocate memory", str(error)):  # torch has no type for it
+        from dmssn.devices import is_out_of_memory
+
+        if not is_out_of_memory(error):
             raise
         sys.exit(_say(name, error, 1))
     except KeyboardInterrupt:

@@ -4,7 +4,6 @@ Letters: H rows, W columns, B bands.
 """
 
 import os
-import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
@@ -20,7 +19,7 @@ from dmssn.batches import pack_cube
 from dmssn.checkpoint import Header
 from dmssn.config import PrepareConfig, SettingError, from_table
 from dmssn.cube import Cube
-from dmssn.devices import choose_device
+from dmssn.devices import choose_device, is_out_of_memory
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.preparing import Statistics, match_bands, prepare
@@ -96,8 +95,7 @@ class Detector:
         try:
             return self._detect(cube)
         except RuntimeError as error:
-            # What torch says on a GPU and on a CPU; it has no type for it.
-            if not re.search("out of memory|allocate memory", str(error)):
+            if not is_out_of_memory(error):
                 raise
             raise MemoryError(
                 f"{cube.name}: too little memory on {self.device} ({error}); "

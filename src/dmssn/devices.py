@@ -1,5 +1,6 @@
 """Where the networks run, and in which arithmetic."""
 
+import re
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -39,3 +40,8 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
 def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
     """Autocast to bfloat16, or nothing."""
     return torch.autocast(device.type, torch.bfloat16, enabled=fit.precision == "bfloat16")
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says that a GPU or the CPU has too little memory; it has no type for both."""
+    return bool(re.search("out of memory|allocate memory", str(error)))

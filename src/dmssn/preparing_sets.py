@@ -1,12 +1,10 @@
 """Preparing a whole set of scenes: several processes, resumable, statistics of train only."""
 
 import json
-import signal
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from dmssn.progress import track
 from dmssn.readers import read_cube
 from dmssn.resample import resize
 from dmssn.store import Manifest, Scene, scene_path, write_json, write_manifest, write_scene
+from dmssn.workers import cancelling, processes
 
 
 def prepare_set(root: Path, out: Path, config: PrepareConfig, jobs: int = 1) -> Manifest:
@@ -73,22 +72,14 @@ def _prepare_all(todo: Sequence[SceneFiles], one: Any, jobs: int) -> list[str]: 
     """Prepare scenes; returns what went wrong, one sentence a scene."""
     if jobs == 1:
         return [said for scene in track(todo, "preparing") if (said := one(scene))]
-    # Forked workers would inherit torch's thread pools in a state they cannot use.
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_begin_worker
-    ) as pool:
+    with cancelling(processes(jobs, begin=_one_thread)) as pool:
         futures = [pool.submit(one, scene) for scene in todo]
         done = (future.result() for future in as_completed(futures))
-        try:
-            return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
-        except BaseException:  # Ctrl-C: do not wait for what has not begun
-            pool.shutdown(cancel_futures=True)
-            raise
+        return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
 
 
-def _begin_worker() -> None:
-    """Keep a worker to one core, the others have the rest; Ctrl-C is for the parent to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _one_thread() -> None:
+    """Keep a worker to one core: the others have the rest."""
     torch.set_num_threads(1)
     threadpool_limits(1)
 
@@ -140,11 +131,12 @@ def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> S
                 "set prepare.bands to bring all to one number"
             )
         # Clipped as preparing clips, or one hot pixel of one scene would flatten all scenes.
-        inside = np.nonzero(cube.valid())
+        valid = cube.valid()
+        inside = np.nonzero(valid)
         step = max(1, inside[0].size // SAMPLE)
         low, high = usual_limits(cube.data[inside[0][::step], inside[1][::step]])
-        for row, valid in zip(cube.data, cube.valid(), strict=True):  # in float64 a cube is large
-            pixels = np.clip(row[valid], low, high).astype(np.float64)
+        for row, good in zip(cube.data, valid, strict=True):  # in float64 a cube is large
+            pixels = np.clip(row[good], low, high).astype(np.float64)
             count += len(pixels)
             total += pixels.sum(axis=0)
             square += np.square(pixels).sum(axis=0)

@@ -103,8 +103,8 @@ def resample_bands(data: NDArray[np.float32], weights: csr_array) -> NDArray[np.
     # torch, so that one setting rules the number of threads.
     for first in range(0, height, ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        # A copy, because torch takes no flipped views and warns of read-only ones.
-        block = torch.from_numpy(np.array(data[rows], order="C"))
+        # A copy of flipped views, which torch refuses, and of read-only ones, of which it warns.
+        block = torch.from_numpy(np.require(data[rows], requirements=["C", "W"]))
         torch.matmul(block, dense, out=torch.from_numpy(result[rows]))
     return result
 

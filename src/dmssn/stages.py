@@ -13,7 +13,7 @@ from dmssn import __version__, checkpoint
 from dmssn.batches import Batch, training_batches
 from dmssn.checkpoint import Header
 from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
-from dmssn.detector import find_checkpoint
+from dmssn.detector import BEST, find_checkpoint
 from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import Features, Teacher
@@ -257,7 +257,7 @@ def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None
 
 def weights_file(path: Path) -> Path:
     """The checkpoint itself, or the best one of a run folder."""
-    return path / "best.safetensors" if path.is_dir() else path
+    return path / BEST if path.is_dir() else path
 
 
 def _read_teacher(config: DetectorConfig, bands: int, device: torch.device) -> Teacher | None:

@@ -1,12 +1,10 @@
 """A folder of generated scenes: cubes, masks, colour pictures, splits and a manifest."""
 
 import json
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from dmssn.progress import track
 from dmssn.rendering import render
 from dmssn.scenes.composing import Scene, generate_scene
 from dmssn.scenes.materials import library
+from dmssn.workers import cancelling, processes
 
 MANIFEST = "scenes.json"
 FORMAT = 1
@@ -115,22 +114,9 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _each(
     write: Callable[[int], dict[str, Any]], indices: range, jobs: int
 ) -> Iterator[dict[str, Any]]:
-    with _pool(jobs) as pool:
-        try:
-            yield from pool.map(write, indices)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _pool(jobs: int) -> Executor:
-    """Where scenes are written: never the main thread, since h5py swallows a Ctrl-C it meets."""
-    if jobs == 1:
-        return ThreadPoolExecutor(1)
-    # spawn: a forked copy of a process with threads may hang. Ctrl-C is for the parent to handle.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    spawn = get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=signal.signal, initargs=ignore)
+    # Never in the main thread, since h5py swallows a Ctrl-C it meets.
+    with cancelling(ThreadPoolExecutor(1) if jobs == 1 else processes(jobs)) as pool:
+        yield from pool.map(write, indices)
 
 
 def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, Any]:
