@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test smoke lint types clean
+.PHONY: demo test smoke bench lint types clean
 
 demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
@@ -21,6 +21,10 @@ smoke: $(READY)
 	$(BIN)/dmssn train-teacher recipes/smoke.toml --run runs/smoke/teacher
 	$(BIN)/dmssn train recipes/smoke.toml --teacher runs/smoke/teacher --run runs/smoke/detector
 	$(BIN)/python recipes/smoke_check.py runs/smoke/detector
+
+# Every stage beside a plain implementation of it: over an hour on two cores, with nothing else running.
+bench: $(READY)
+	$(BIN)/python -m benchmarks --json runs/bench.json --report docs
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

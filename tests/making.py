@@ -1,12 +1,17 @@
-"""Detectors made on the spot: an untrained one in a file, and one whose saliency is brightness."""
+"""Detectors made on the spot: an untrained one in a file, and one whose saliency is brightness.
+
+And a cube that tells which of its rows were asked for.
+"""
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dmssn.checkpoint import Header, save
 from dmssn.config import PrepareConfig, to_table
+from dmssn.cube import Cube
 from dmssn.detector import Detector
 from dmssn.models.autoencoder import Packing, Teacher
 from dmssn.models.network import DMSSN, spread
@@ -51,3 +56,20 @@ class Brightness(nn.Module):
 def brightness_detector(**changes) -> Detector:
     network: nn.Module = Brightness()
     return Detector("brightness", header(**changes), network, torch.device("cpu"))
+
+
+class Watched(Cube):
+    """A cube in blocks of a given number of rows, as if in a file; keeps which were read."""
+
+    def in_blocks(self, rows: int) -> "Watched":
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "asked", [])
+        return self
+
+    def row_blocks(self) -> list[slice]:
+        tops = range(0, self.height, self.rows)
+        return [slice(top, min(top + self.rows, self.height)) for top in tops]
+
+    def read(self, rows: slice, /) -> np.ndarray:
+        self.asked.append((rows.start, rows.stop))
+        return self.data[rows].copy()

@@ -14,10 +14,10 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube files metrics models.autoencoder models.msst pictures progress regions resample"
-    " workers",
+    "config cube files memory metrics models.autoencoder models.msst pictures progress regions"
+    " resample",
     "augment checkpoint devices losses masks mixture models.network objects readers.* rendering"
-    " store",
+    " store surveying workers",
     "batches datasets.folder evaluation models.published preparing runs saving scenes.* training",
     "detector preparing_sets validation",
     "predicting stages",
@@ -112,7 +112,7 @@ def test_networks_and_losses_see_no_files_settings_or_devices():
 
 
 def test_commands_load_nothing_heavy_before_they_run():
-    light = {"cyclopts", "dmssn", "dmssn.config", "dmssn.commands.cube_options"}
+    light = {"cyclopts", "dmssn", "dmssn.config", "dmssn.commands.cube_options", "dmssn.memory"}
     for module, path in MODULES.items():
         if module.startswith("commands.") or module == "cli":
             heavy = {

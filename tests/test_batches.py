@@ -48,7 +48,7 @@ def test_packed_scenes_are_the_scenes():
     scenes = [scene(0, frame=2), scene(1, side=36), scene(2, frame=2)]
     batch = pack(scenes)
     assert batch.spectra.shape == (sum(batch.packing.counts), BANDS)
-    assert batch.region_map.dtype == torch.int64
+    assert batch.region_map.dtype == torch.int32
     assert batch.mask.shape == (3, 1, 36, 36)
     assert batch.mask.dtype == batch.packing.area.dtype == batch.spectra.dtype == torch.float32
     dense = batch.dense()

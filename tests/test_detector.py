@@ -15,8 +15,16 @@ from dmssn import checkpoint
 from dmssn.config import SettingError
 from dmssn.cube import Cube
 from dmssn.detector import SHIPPED, Detector, detector_names
+from dmssn.rendering import render
 from generated import cube_of
-from making import BANDS, brightness_detector, header, write_detector, write_teacher
+from making import (
+    BANDS,
+    Watched,
+    brightness_detector,
+    header,
+    write_detector,
+    write_teacher,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -136,6 +144,20 @@ def test_the_same_cube_gives_the_same_map_to_the_bit(detector_file):
     first, again = (dmssn.load_detector(detector_file, device="cpu")(cube) for _ in range(2))
     assert first.tobytes() == again.tobytes()
     assert first.std() > 0.01  # of something, that is
+
+
+@pytest.mark.parametrize("rows", [1, 7, 20])
+def test_a_cube_that_comes_in_blocks_gets_the_map_and_picture_of_the_whole(detector, rows):
+    values = changed(data(50, 60, 30), ((slice(18, 23), slice(7, 12), 5), np.nan))
+    whole = detector.detect(Cube(values), picture=True)
+    in_blocks = Watched(values).in_blocks(rows)
+    found = detector.detect(in_blocks, picture=True)
+    np.testing.assert_allclose(found.saliency, whole.saliency, atol=1e-4)
+    np.testing.assert_array_equal(found.picture, whole.picture)
+    np.testing.assert_array_equal(found.picture, render(Cube(values)))
+    assert in_blocks.asked == [(top, min(top + rows, 50)) for top in range(0, 50, rows)]
+    assert not found.saliency[18:23, 7:12].any()
+    assert detector.detect(Cube(values)).picture is None
 
 
 def test_a_cube_is_not_changed_by_detection(detector):

@@ -1,5 +1,7 @@
 """The transformer: sizes, attention against a plain formula, dropout, and the head's shortcut."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -161,3 +163,19 @@ def test_a_fresh_network_neither_saturates_nor_sees_nothing() -> None:
         logits = MSST().eval()(torch.randn(2, 32, 64, 64))
     assert 0.05 < logits.std() < 5
     assert logits.mean().abs() < 5
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the tracer looks at one
+def test_what_is_traced_for_compiling_is_the_same():
+    torch.manual_seed(0)
+    plain = MSST(MSSTConfig(depths=(1, 1, 1, 1), dropout=0, attention_dropout=0, drop_path=0))
+    traced = copy.deepcopy(plain)
+    traced.compile(backend="eager")
+    code = torch.randn(2, 32, 32, 40)
+    for network in (plain, traced):
+        network(code).square().mean().backward()
+    torch.testing.assert_close(traced(code), plain(code))
+    for one, other in zip(traced.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    assert copy.deepcopy(traced)._compiled_call_impl is None
+    assert traced.state_dict().keys() == plain.state_dict().keys()

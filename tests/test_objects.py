@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from dmssn.cube import Cube
 from dmssn.objects import find_objects
+from making import Watched
 
 
 def cube_like(shape: tuple[int, int], bands: int = 3) -> Cube:
@@ -71,6 +72,28 @@ def test_an_object_of_invalid_pixels_alone_has_no_spectrum_and_moves_no_other():
     large, small = find_objects(saliency, cube, 0.5)
     assert large.spectrum.tolist() == [15, 16, 17]
     assert np.isnan(small.spectrum).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 20])
+def test_spectra_read_block_by_block_are_those_of_the_whole(rows):
+    rng = np.random.default_rng(0)
+    saliency = ndimage.gaussian_filter(rng.random((20, 30)), 1.5).astype(np.float32)
+    cube = cube_like((20, 30))
+    cube.data[9, ::3, 1] = np.nan
+    wanted = find_objects(saliency, cube, 0.5)
+    assert max(piece.rows[1] - piece.rows[0] for piece in wanted) > 7
+    found = find_objects(saliency, Watched(cube.data).in_blocks(rows), 0.5)
+    for one, other in zip(found, wanted, strict=True):
+        assert one[:-1] == other[:-1]
+        np.testing.assert_array_equal(one.spectrum, other.spectrum)
+
+
+def test_only_blocks_that_hold_an_object_are_read():
+    saliency = np.zeros((20, 6), np.float32)
+    saliency[9:11, 2] = 1
+    cube = Watched(cube_like((20, 6)).data).in_blocks(5)
+    find_objects(saliency, cube, 0.5)
+    assert cube.asked == [(5, 10), (10, 15)]
 
 
 @given(arrays(np.float32, (9, 13), elements=st.floats(0, 1, width=32)), st.floats(0, 1))

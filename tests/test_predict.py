@@ -17,7 +17,7 @@ from spectral.io import envi
 import dmssn
 from dmssn.cli import main
 from dmssn.predicting import predict_all
-from dmssn.readers import read_cube
+from dmssn.readers import CubeFile, open_cube, read_cube
 from generated import cube_of
 from making import BANDS, brightness_detector, write_detector
 
@@ -89,6 +89,47 @@ def test_the_map_in_the_file_is_that_of_the_detector(scene, tmp_path, detector, 
     np.testing.assert_array_equal(tifffile.imread(start + ".tif"), wanted)
     levels = skimage.io.imread(start + ".png")
     np.testing.assert_array_equal(levels, np.rint(wanted * np.float32(65535)))
+
+
+@pytest.mark.parametrize("chunks", [None, (6, 7, 3)])
+@pytest.mark.parametrize("band_axis", [0, 2])
+def test_a_cube_too_large_for_memory_is_read_in_blocks(
+    band_axis, chunks, tmp_path, monkeypatch, detector, capsys
+):
+    data, block = bright_corner(), 7 * WIDTH * BANDS * 4
+    data[5:9, 3:7, 2] = np.nan
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file.create_dataset("cube", data=np.moveaxis(data, 2, band_axis), chunks=chunks)
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", block // 4)
+    sizes, read = [], CubeFile.read
+
+    def watched(self, rows=None):
+        found = read(self, rows)
+        sizes.append(found.nbytes)
+        return found
+
+    monkeypatch.setattr(CubeFile, "read", watched)
+    out = tmp_path / "out"
+    code, _, err = run(capsys, tmp_path / "scene.h5", "-o", out, "--detector", detector,
+                       "--band-axis", band_axis, "--save", "npy,objects")  # fmt: skip
+    assert (code, err) == (0, "")
+    assert max(sizes) <= block
+    wanted = dmssn.load_detector(detector)(dmssn.Cube(data))
+    np.testing.assert_allclose(np.load(out / "scene.saliency.npy"), wanted, atol=1e-4)
+
+
+def test_a_cube_without_a_valid_pixel_is_one_line_and_does_not_stop_the_rest(
+    scene, tmp_path, detector, capsys
+):
+    data = bright_corner()
+    data[:, :, 3] = np.nan
+    dark = write_npz(tmp_path / "dark.npz", data)
+    code, out, err = run(capsys, dark, scene, "-o", tmp_path / "out", "--detector", detector)
+    assert (code, out.count("\n")) == (1, 1)
+    assert err.splitlines()[0] == (
+        f"dmssn predict: {dark}: no pixel has finite values in all bands: 1 of 8 bands are empty "
+        "(number 3, from 0); leave them out with --bands or --drop-nm"
+    )
 
 
 @pytest.mark.parametrize("ending", ["npz", "npy", "mat", "h5", "hdr", "tif"])
@@ -420,7 +461,7 @@ def test_maps_are_scored_as_they_were_written(cubes, tmp_path, detector, capsys)
 
 
 def test_from_python_many_cubes_are_predicted_by_one_call(scene, tmp_path, detector):
-    (result,) = predict_all([scene], tmp_path / "out", read=read_cube, detector=str(detector))
+    (result,) = predict_all([scene], tmp_path / "out", open_cube=open_cube, detector=str(detector))
     assert names_in(tmp_path / "out") == ["scene.overlay.png", "scene.saliency.png"]
     assert result["shape"] == [HEIGHT, WIDTH, BANDS]
 

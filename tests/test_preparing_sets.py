@@ -12,7 +12,7 @@ from dmssn.cli import main
 from dmssn.config import MixtureConfig, PrepareConfig
 from dmssn.cube import Cube
 from dmssn.datasets.folder import SceneFiles, scenes
-from dmssn.preparing import prepare
+from dmssn.preparing import homogenize, prepare
 from dmssn.preparing_sets import prepare_set, training_statistics
 from dmssn.store import PreparedSet, read_scene, scene_path
 from generated import cube_of, with_object, write_folder, write_scene_files
@@ -58,9 +58,9 @@ def test_an_interrupted_set_goes_on_where_it_stopped(folder, tmp_path, monkeypat
     def fails_at_the_third(*arguments):
         if len(list((out / "scenes").glob("[a-z]*"))) == 2:
             raise KeyboardInterrupt
-        return prepare(*arguments)
+        return homogenize(*arguments)
 
-    monkeypatch.setattr(preparing_sets, "prepare", fails_at_the_third)
+    monkeypatch.setattr(preparing_sets, "homogenize", fails_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         prepare_set(folder, out, CONFIG)
     with pytest.raises(FileNotFoundError, match="no prepared set"):
@@ -133,6 +133,42 @@ def test_statistics_leave_invalid_pixels_out(tmp_path):
     assert len(pixels) == 398
     np.testing.assert_allclose(found.mean, pixels.mean(axis=0))
     np.testing.assert_allclose(found.std, pixels.std(axis=0))
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_statistics_read_block_by_block_are_those_of_the_whole(folder, monkeypatch, rows):
+    train = [scene for scene in scenes(folder) if scene.split == "train"]
+    config = PrepareConfig(bands=4)
+    wanted = training_statistics(train, config)
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", rows * 44 * 6 * 4)
+    found = training_statistics(train, config)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_limits_are_read_off_pixels_spread_over_the_whole_scene(folder, monkeypatch):
+    (train, *_) = scenes(folder)
+    wanted = training_statistics([train], PrepareConfig())
+    sampled = []
+    real = preparing_sets.usual_limits
+    monkeypatch.setattr(preparing_sets, "SAMPLE", 50)
+    monkeypatch.setattr(
+        preparing_sets, "usual_limits", lambda pixels: [sampled.append(pixels), real(pixels)][1]
+    )
+    found = training_statistics([train], PrepareConfig())
+    with np.load(train.cube) as file:
+        every = file["cube"].reshape(-1, 6)[::16]  # of 36 x 44 pixels, 99
+    np.testing.assert_array_equal(sampled[0], every)
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=0.01)
+
+
+def test_statistics_of_a_scene_without_a_valid_pixel_are_refused(tmp_path):
+    cube = cube_of(20, 20, 4, name="a")
+    cube.data[:, :, 2] = np.nan
+    write_scene_files(tmp_path, cube, cube.valid())
+    files = SceneFiles("a", tmp_path / "cubes" / "a.npz", tmp_path / "masks" / "a.png", "train")
+    with pytest.raises(ValueError, match=r"a\.npz: no pixel .* 1 of 4 bands are empty \(number 2,"):
+        training_statistics([files], PrepareConfig())
 
 
 def test_a_hot_pixel_of_a_training_scene_moves_the_statistics_little(folder, tmp_path):

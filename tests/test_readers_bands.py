@@ -73,6 +73,7 @@ def test_rows_of_sorted_chosen_bands(path, rows):
 
 def test_row_blocks_cover_every_row_once_in_order(path, monkeypatch):
     monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 3 * WIDTH * BANDS * 4)
+    monkeypatch.setattr("dmssn.readers.cube_file.SCATTERED", 1)
     monkeypatch.setattr("dmssn.readers.cube_file.BLOCK_BYTES", 100)
     file = open_cube(path)
     blocks = file.row_blocks()

@@ -1,5 +1,7 @@
 """Every format gives the same cube: no number repeats, so no transpose or flip can pass."""
 
+import sys
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -391,8 +393,10 @@ def test_hdf5_chunks_are_fetched_once_and_whole(tmp_path, monkeypatch, chunks):
 
 
 def test_row_blocks_follow_the_chunks_unless_these_are_very_high(tmp_path, monkeypatch):
-    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 10 * WIDTH * BANDS * 4)
-    for height, first in ((4, 8), (16, 16), (40, 10)):
+    row = WIDTH * BANDS * 4
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 10 * row)
+    monkeypatch.setattr("dmssn.readers.cube_file.MOST_BYTES", 25 * row)
+    for height, first in ((4, 8), (16, 16), (40, 25)):
         with h5py.File(tmp_path / f"{height}.h5", "w") as file:
             file.create_dataset("cube", data=scene(), chunks=(height, WIDTH, 1))
         cube = open_cube(tmp_path / f"{height}.h5")
@@ -400,6 +404,88 @@ def test_row_blocks_follow_the_chunks_unless_these_are_very_high(tmp_path, monke
         np.testing.assert_array_equal(
             np.concatenate([cube.read(rows) for rows in cube.row_blocks()]), scene()
         )
+
+
+def test_blocks_are_higher_where_a_bands_rows_lie_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 3 * WIDTH * BANDS * 4)
+    for order, rows in (("HWB", 3), ("HBW", 3), ("BHW", 12)):
+        stored = scene().transpose(["HWB".index(letter) for letter in order])
+        np.save(tmp_path / f"{order}.npy", stored.copy())
+        assert open_cube(tmp_path / f"{order}.npy").row_blocks()[0] == slice(0, rows)
+
+
+def watch_fetches(monkeypatch) -> list[tuple[str, tuple[slice, ...]]]:
+    """The blocks of every HDF5 dataset read from now on, and whether straight to their place."""
+    fetched = []
+    index, direct = h5py.Dataset.__getitem__, h5py.Dataset.read_direct
+    monkeypatch.setattr(
+        h5py.Dataset,
+        "__getitem__",
+        lambda self, part, *rest: [fetched.append(("copied", part)), index(self, part, *rest)][1],
+    )
+    monkeypatch.setattr(
+        h5py.Dataset,
+        "read_direct",
+        lambda self, into, part: [fetched.append(("direct", part)), direct(self, into, part)][1],
+    )
+    return fetched
+
+
+@pytest.mark.parametrize(("dtype", "way"), [("<f4", "direct"), (">f4", "copied"), ("u2", "copied")])
+def test_float32_numbers_in_our_order_go_straight_to_their_place(tmp_path, monkeypatch, dtype, way):
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"] = scene().astype(dtype)
+    for bands, expected in ((None, way), (slice(3, 9), way), ([1, 2, 5], "copied")):
+        cube = open_cube(tmp_path / "scene.h5", bands=bands)
+        with monkeypatch.context() as watching:
+            fetched = watch_fetches(watching)
+            found = cube.read(slice(5, 9))
+        assert [which for which, _ in fetched] == [expected]
+        wanted = scene()[5:9] if bands is None else scene()[5:9, :, bands]
+        np.testing.assert_array_equal(found, wanted)
+        assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("with_torch", [True, False])
+@pytest.mark.parametrize("dtype", ["uint16", ">u2", "int64", "float64", "longdouble"])
+def test_turned_axes_are_turned_back_with_and_without_torch(
+    tmp_path, monkeypatch, dtype, with_torch
+):
+    import torch  # loaded now, whatever ran before
+
+    assert torch is sys.modules["torch"]
+    # Bands in blocks of 5, out of order in the file: their places do not follow one another.
+    monkeypatch.setattr("dmssn.readers.cube_file.BLOCK_BYTES", 5 * HEIGHT * WIDTH * 4)
+    order = np.random.default_rng(0).permutation(BANDS)
+    stored = np.moveaxis(scene(), 2, 0)[order].astype(dtype)
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file["cube"], file["wavelengths_nm"] = stored, WAVELENGTHS_NM[order]
+    np.save(tmp_path / "plain.npy", np.moveaxis(scene(), 2, 0).astype(dtype))
+    if not with_torch:
+        monkeypatch.delitem(sys.modules, "torch")
+    for name in ("scene.h5", "plain.npy"):
+        np.testing.assert_array_equal(open_cube(tmp_path / name).read(), scene())
+
+
+@pytest.mark.parametrize("order", ["HWB", "BHW"])
+def test_reading_block_by_block_unpacks_every_chunk_once(tmp_path, monkeypatch, order):
+    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", 5 * WIDTH * BANDS * 4)
+    monkeypatch.setattr("dmssn.readers.cube_file.BLOCK_BYTES", 1)
+    lengths = {"H": 7, "W": 20, "B": 5}
+    chunks = tuple(lengths[letter] for letter in order)
+    stored = scene().astype(np.float32).transpose(["HWB".index(letter) for letter in order])
+    with h5py.File(tmp_path / "scene.h5", "w") as file:
+        file.create_dataset("cube", data=stored, chunks=chunks, compression="gzip")
+    cube = open_cube(tmp_path / "scene.h5")
+    fetched = watch_fetches(monkeypatch)
+    blocks = [cube.read(rows) for rows in cube.row_blocks()]
+    np.testing.assert_array_equal(np.concatenate(blocks), scene())
+    assert len(blocks) > 1
+    unpacked = []
+    for _, part in fetched:
+        pairs = zip(part, chunks, strict=True)
+        unpacked += product(*(range(p.start // c, -(-p.stop // c)) for p, c in pairs))
+    assert len(unpacked) == len(set(unpacked)) == np.prod(np.ceil(np.divide(stored.shape, chunks)))
 
 
 def test_a_colour_picture_beside_the_cube_is_not_the_cube(tmp_path):

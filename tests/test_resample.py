@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmssn.resample import axis_weights, covered, resample_bands, resize, wavelength_weights
+from dmssn.resample import (
+    Resizer,
+    axis_weights,
+    covered,
+    resample_bands,
+    resize,
+    wavelength_weights,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -100,6 +107,68 @@ def test_enlarging_beside_an_invalid_pixel_repeats_the_valid_one():
     data = np.array([[[1.0], [np.nan]]], dtype=np.float32)
     found = resize(data, 1, 4)[0, :, 0]
     np.testing.assert_array_equal(found, [1, 1, np.nan, np.nan])
+
+
+def dense_weights(size_in, size_out):
+    """Area or linear weights in float64, cell by cell."""
+    scale = size_in / size_out
+    if size_out < size_in:
+        low, high = (
+            np.arange(size_out)[:, None] * scale,
+            np.arange(1, size_out + 1)[:, None] * scale,
+        )
+        left = np.arange(size_in)[None]
+        return np.clip(np.minimum(high, left + 1) - np.maximum(low, left), 0, None) / scale
+    centres = (np.arange(size_out) + 0.5) * scale - 0.5
+    return np.stack(
+        [np.interp(centres, np.arange(size_in), one) for one in np.eye(size_in)], axis=1
+    )
+
+
+SIDES = st.integers(1, 23)
+CUTS = st.sets(st.integers(1, 22)).map(sorted)
+
+
+@settings(max_examples=60)
+@given(
+    shape=st.tuples(SIDES, SIDES), wanted=st.tuples(SIDES, SIDES), cuts=CUTS, holes=st.booleans()
+)
+def test_rows_in_blocks_of_any_size_are_resized_as_the_exact_sums_say(shape, wanted, cuts, holes):
+    rng = np.random.default_rng([*shape, *wanted, holes])
+    data = rng.random((*shape, 3), dtype=np.float32)
+    valid = rng.random(shape) < (0.7 if holes else 1)
+    data[~valid, rng.integers(3)] = rng.choice([np.nan, np.inf, -np.inf])
+    resizer = Resizer(data.shape, *wanted)
+    for block in np.split(data, [cut for cut in cuts if cut < shape[0]]):
+        resizer.add(block)
+    found = resizer.result()
+    np.testing.assert_array_equal(resizer.valid, valid)
+    rows, columns = (dense_weights(*pair) for pair in zip(shape, wanted, strict=True))
+    weight = np.einsum("yh,xw,hw->yx", rows, columns, valid.astype(float))
+    kept = np.where(valid[:, :, None], data, 0).astype(float)
+    with np.errstate(invalid="ignore"):
+        exact = np.einsum("yh,xw,hwb->yxb", rows, columns, kept) / weight[:, :, None]
+    sure = np.abs(weight - 0.5) > 1e-4  # at half the weight, rounding decides
+    np.testing.assert_array_equal(np.isnan(found).any(axis=2)[sure], (weight < 0.5)[sure])
+    inside = sure & (weight >= 0.5)
+    np.testing.assert_allclose(found[inside], exact[inside], atol=1e-6)
+
+
+def test_large_finite_numbers_are_not_taken_for_invalid_ones():
+    data = np.full((2, 3, 4), 3e38, dtype=np.float32)  # their sum over bands is no float32
+    data[0, 0] *= [1, -1, 1, -1]
+    data[1, 2, 1] = np.inf
+    resizer = Resizer(data.shape, 2, 3)
+    resizer.add(data)
+    assert np.argwhere(~resizer.valid).tolist() == [[1, 2]]
+
+
+def test_resizing_leaves_the_rows_it_is_given_alone():
+    data = RNG.random((6, 5, 3), dtype=np.float32)
+    data[2, 3, 1] = np.nan
+    before = data.copy()
+    Resizer(data.shape, 3, 4).add(data)
+    np.testing.assert_array_equal(data, before)
 
 
 def test_wavelengths_are_averaged_where_bands_are_many_and_interpolated_where_few():

@@ -78,9 +78,19 @@ def test_float_maps_are_the_map_itself(tmp_path):
 
 def test_the_overlay_shows_the_scene_where_nothing_is_salient(tmp_path):
     cube = cube_of(height=300, width=280)
-    save_overlay(tmp_path / "a.png", np.zeros((300, 280), np.float32), cube, 0.5, ORIGIN)
-    np.testing.assert_array_equal(skimage.io.imread(tmp_path / "a.png"), render(cube))
+    picture = render(cube)
+    save_overlay(tmp_path / "a.png", np.zeros((300, 280), np.float32), picture, 0.5, ORIGIN)
+    np.testing.assert_array_equal(skimage.io.imread(tmp_path / "a.png"), picture)
     assert said(tmp_path / "a.png") == ORIGIN | {"threshold": 0.5}
+
+
+def test_a_picture_mixed_in_blocks_of_rows_is_that_mixed_at_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (300, 260, 3), dtype=np.uint8)
+    saliency = rng.random((300, 260), dtype=np.float32)
+    found = overlay(picture, saliency, 0.5)
+    monkeypatch.setattr("dmssn.saving.ROWS_AT_ONCE", 1000)
+    np.testing.assert_array_equal(found, overlay(picture, saliency, 0.5))
 
 
 def test_the_contour_runs_along_the_inside_of_what_is_salient():

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from dmssn import checkpoint, stages
+from dmssn import checkpoint, stages, validation
 from dmssn.batches import pack
 from dmssn.cli import main
 from dmssn.config import (
@@ -380,11 +381,33 @@ def test_test_scenes_are_never_read(prepared, teacher, tmp_path):
     fit_detector(recipe, tmp_path / "run", fit_teacher(recipe, tmp_path / "teacher"))
 
 
-def test_arithmetic_in_bfloat16_trains(prepared, teacher, tmp_path):
-    recipe = recipe_of(prepared, epochs=1, precision="bfloat16")
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_low_precision_trains_and_says_how_near_it_is(prepared, teacher, tmp_path, precision):
+    recipe = recipe_of(prepared, epochs=1, precision=precision)
     folder = fit_detector(recipe, tmp_path / "run", fit_teacher(recipe, tmp_path / "teacher"))
     _, tensors = checkpoint.load(folder / "best.safetensors", "detector")
     assert all(tensor.dtype == torch.float32 for tensor in tensors.values())
+    assert 0 < lines_of(folder)[0]["agreement"] < validation.AGREEMENT
+
+
+def test_low_precision_that_is_far_off_is_refused(prepared, teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "AGREEMENT", 1e-7)
+    with pytest.raises(FloatingPointError, match=r"the saliency in bfloat16 is .* off plain"):
+        fit_detector(recipe_of(prepared, precision="bfloat16"), tmp_path / "run", teacher)
+
+
+def test_compiling_is_asked_for_and_checked(prepared, teacher, tmp_path, monkeypatch):
+    def compile_to_the_same(module):  # the compiler takes minutes; test_models_msst.py traces
+        module._compiled_call_impl = module._call_impl
+
+    monkeypatch.setattr(nn.Module, "compile", compile_to_the_same)
+    recipe = recipe_of(prepared, epochs=1)
+    compiled = replace(recipe, detector=replace(recipe.detector, compile=True))
+    for name, chosen in (("plain", recipe), ("compiled", compiled)):
+        fit_detector(chosen, tmp_path / name, teacher)
+    same_weights(tmp_path / "plain", tmp_path / "compiled", "detector")
+    assert "agreement" not in lines_of(tmp_path / "plain")[0]
+    assert lines_of(tmp_path / "compiled")[0]["agreement"] == 0
 
 
 def test_augmentation_is_the_stages_own(prepared, tmp_path, monkeypatch):

@@ -78,7 +78,10 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("where", ["step", "log", "save"])
-@pytest.mark.parametrize("settings", [{}, {"ema": 0.9}, {"schedule": "step", "step_epochs": 1}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"ema": 0.9}, {"schedule": "step", "step_epochs": 1}, {"precision": "float16"}],
+)
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, where, settings):
     whole = Loop(tmp_path / "whole", **settings).fit()
     with pytest.raises(Interrupted):
@@ -160,6 +163,38 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_term(tmp_path, bad):
         loop.fit()
     assert "\n" not in str(raised.value)
     same(list(loop.network.state_dict().values()), list(before.values()))
+
+
+def test_on_a_gpu_a_loss_that_is_not_finite_stops_by_the_end_of_the_epoch(tmp_path):
+    def bad(epoch, where):
+        if (epoch, where) == (1, "step"):  # the loss of its later steps is NaN, too
+            loop.network[0].weight.data.fill_(math.nan)
+        return False
+
+    loop = Loop(tmp_path, bad)
+    loop.trainer.device = torch.device("cuda")  # only asked how dear a look at the loss is
+    loop.trainer.progress.step = 1  # not one of the steps that are looked at
+    with pytest.raises(FloatingPointError, match="square = nan"):
+        loop.fit()
+    assert loop.trainer.progress.step == 1 + 2 * 3
+    assert [epoch for _, epoch, *_ in loop.saved] == [1, 1]
+
+
+def test_float16_scales_the_loss_and_leaves_out_a_step_that_overflows(tmp_path):
+    loop = Loop(tmp_path, precision="float16", epochs=1)
+    scale = loop.trainer.scaler.get_scale()
+    assert scale > 1
+    loop.trainer._minimize({"loss": loop.network(DATA).square().mean()})
+    before = [weight.clone() for weight in loop.network.parameters()]
+    gradient = torch.autograd.grad(loop.network.eval()(DATA).square().mean(), loop.network[0].bias)
+    assert gradient[0].abs().max() < 1
+    loop.trainer._minimize({"loss": loop.network(DATA).square().mean() * 1e35})
+    same(list(loop.network.parameters()), before)
+    assert loop.trainer.scaler.get_scale() == scale / 2
+    loop.trainer.save_state(loop.file)
+    again = Loop(tmp_path, precision="float16")
+    again.trainer.load_state(again.file)
+    assert again.trainer.scaler.get_scale() == scale / 2
 
 
 def test_a_score_that_is_not_finite_stops_and_saves_nothing(tmp_path):

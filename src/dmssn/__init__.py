@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dmssn.cube import Cube
     from dmssn.detector import Detector, load_detector
     from dmssn.evaluation import evaluate
+    from dmssn.memory import keep_freed_memory
     from dmssn.preparing import prepare
     from dmssn.readers import read_cube
     from dmssn.regions import RegionCube
@@ -22,6 +23,7 @@ __all__ = [
     "RegionCube",
     "__version__",
     "evaluate",
+    "keep_freed_memory",
     "load_detector",
     "prepare",
     "read_cube",
@@ -32,6 +34,7 @@ _HOMES = {
     "Detector": "detector",
     "RegionCube": "regions",
     "evaluate": "evaluation",
+    "keep_freed_memory": "memory",
     "load_detector": "detector",
     "prepare": "preparing",
     "read_cube": "readers",

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     Attributes:
         spectra: Region tables, image after image, float32 of shape (R, B).
         packing: How the rows belong to images.
-        region_map: Row of ``spectra`` of each pixel, int64 of shape (N, H, W), -1 outside.
+        region_map: Row of ``spectra`` of each pixel, int32 of shape (N, H, W), -1 outside.
         mask: 1 where salient, float32 of shape (N, 1, H, W).
     """
 
@@ -70,7 +70,7 @@ def pack(scenes: Sequence[Scene]) -> Batch:
             np.where(scene.cube.region_map == OUTSIDE, OUTSIDE, scene.cube.region_map + start)
             for scene, start in zip(scenes, starts, strict=True)
         ]
-    ).astype(np.int64)
+    ).astype(np.int32)
     area = np.concatenate([scene.cube.areas for scene in scenes]).astype(np.float32)
     mask = np.stack([scene.mask for scene in scenes])[:, None].astype(np.float32)
     spectra = np.concatenate([scene.cube.spectra for scene in scenes])

@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 from dmssn import __version__
 from dmssn.config import SettingError
+from dmssn.memory import keep_freed_memory
 
 COMMANDS = {
     "predict": "Write a saliency map and an overlay for each cube.",
@@ -43,6 +44,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; a mistake ends with one line, not a traceback."""
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     name = " ".join(["dmssn", *[word for word in arguments[:1] if word in COMMANDS]])
+    keep_freed_memory()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A name of a file that the output cannot spell is no reason to fail after the work.
         sys.stdout.reconfigure(errors="backslashreplace")

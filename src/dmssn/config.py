@@ -29,7 +29,8 @@ class MixtureConfig:
     iterations: int = 5
     """EM steps; the published number."""
     mode: Literal["fast", "exact"] = "fast"
-    """``exact``: full covariances in all bands. ``fast``: diagonal ones on principal components."""
+    """``exact``: full covariances in all bands. ``fast``: full ones among the leading principal
+    components, diagonal in the others, fitted on a sample."""
     seed: int = 21
     """Of the start; the published one."""
 
@@ -114,8 +115,9 @@ class FitConfig:
     """Largest norm of the gradient; 0 does not clip."""
     ema: float = 0.0
     """Decay a step of the averaged weights that are validated and saved; 0 averages nothing."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the networks' arithmetic; losses and weights stay float32."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the networks' arithmetic; losses and weights stay float32. The loss is scaled for
+    ``float16``, whose gradients would vanish."""
     validate_every: int = 1
     """Epochs between validations."""
     workers: int = 0
@@ -163,6 +165,9 @@ class DetectorConfig:
     dropout: float = 0.3
     attention_dropout: float = 0.3
     drop_path: float = 0.3
+    compile: bool = False
+    """Compile the transformer (``torch.compile``; a CPU needs a C++ compiler for it). The tables
+    before it have another size in each step and are not compiled."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
 

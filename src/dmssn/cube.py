@@ -1,12 +1,61 @@
 """A cube: the image, its wavelengths and what its reader decided.
 
-Letters: H rows, W columns, B bands.
+Letters: H rows, W columns, B bands, h rows of a block.
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+BLOCK_BYTES = 16 * 2**20
+"""Blocks of rows have about this size: small enough for a processor's cache, and for memory that
+is used again rather than asked for anew."""
+
+
+class RowSource(Protocol):
+    """A cube whose rows are asked for block by block: in memory (``Cube``) or in a file."""
+
+    @property
+    def name(self) -> str:
+        """What the cube is called in messages and in the names of outputs."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, B)."""
+        ...
+
+    @property
+    def wavelengths_nm(self) -> NDArray[np.float64] | None:
+        """Band centres in nanometres, strictly increasing, shape (B,); None when unknown."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader decided or changed, one sentence each."""
+        ...
+
+    def row_blocks(self) -> list[slice]:
+        """Blocks of whole rows that are read well together, top to bottom; they cover all rows."""
+        ...
+
+    def read(self, rows: slice, /) -> NDArray[np.float32]:
+        """Rows, without a step, as float32 of shape (h, W, B); not to be changed.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        ...
+
+    def without_valid_pixel(self, filled: NDArray[np.bool_], /) -> ValueError:
+        """The error for a cube without a valid pixel.
+
+        Args:
+            filled: Whether a band has any finite value, shape (B,).
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +97,11 @@ class Cube:
             raise ValueError("wavelengths_nm must be strictly increasing")
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, B)."""
+        return self.height, self.width, self.bands
+
+    @property
     def height(self) -> int:
         """Number of rows."""
         return int(self.data.shape[0])
@@ -61,6 +115,19 @@ class Cube:
     def bands(self) -> int:
         """Number of bands."""
         return int(self.data.shape[2])
+
+    def row_blocks(self) -> list[slice]:
+        """Blocks of whole rows, top to bottom, each of about 16 MiB."""
+        rows = max(1, BLOCK_BYTES // (self.width * self.bands * 4))
+        return [slice(top, min(top + rows, self.height)) for top in range(0, self.height, rows)]
+
+    def read(self, rows: slice, /) -> NDArray[np.float32]:
+        """A view of rows, shape (h, W, B)."""
+        return self.data[rows]
+
+    def without_valid_pixel(self, filled: NDArray[np.bool_], /) -> ValueError:
+        """The error for a cube without a valid pixel; ``filled`` tells which bands have values."""
+        return ValueError(f"{self.name}: no pixel has a finite value in every band")
 
     def valid(self) -> NDArray[np.bool_]:
         """Pixels whose spectrum is finite in every band, shape (H, W)."""

@@ -18,13 +18,15 @@ from dmssn import checkpoint
 from dmssn.batches import pack_cube
 from dmssn.checkpoint import Header
 from dmssn.config import PrepareConfig, SettingError, from_table
-from dmssn.cube import Cube
+from dmssn.cube import RowSource
 from dmssn.devices import choose_device, is_out_of_memory
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
-from dmssn.preparing import Statistics, match_bands, prepare
+from dmssn.preparing import Statistics, homogenize, match_bands
 from dmssn.regions import RegionCube
+from dmssn.rendering import paint, palette
 from dmssn.resample import resize
+from dmssn.surveying import survey
 
 SHIPPED = {"dmssn": "dmssn.safetensors"}
 """Detectors that come with the package: name to file in ``dmssn/weights``."""
@@ -42,11 +44,13 @@ class Detection:
             invalid.
         regions: The homogenized cube the network saw.
         bands_said: How the cube's bands were brought to the detector's, a sentence.
+        picture: The cube in colour, sRGB of shape (H, W, 3); None when it was not asked for.
     """
 
     saliency: NDArray[np.float32]
     regions: RegionCube
     bands_said: str
+    picture: NDArray[np.uint8] | None = None
 
 
 class Detector:
@@ -75,25 +79,31 @@ class Detector:
         """Of the program that trained it."""
         return str(self.header.provenance.get("version", "unknown"))
 
-    def __call__(self, cube: Cube) -> NDArray[np.float32]:
+    def __call__(self, cube: RowSource) -> NDArray[np.float32]:
         """Saliency of each pixel.
 
         Args:
-            cube: Any size; any number of bands from 3 up.
+            cube: In memory or in a file (``dmssn.readers.open_cube``), which is read once, a block
+                of rows at a time. Any size; any number of bands from 3 up.
 
         Returns:
             Float32 of shape (H, W) in [0, 1]; 0 where a pixel is invalid.
 
         Raises:
-            ValueError: The cube has fewer than 3 bands, or no valid pixel.
+            ValueError: The cube has fewer than 3 bands, or no valid pixel; or its file is damaged.
             MemoryError: The device has too little memory.
         """
         return self.detect(cube).saliency
 
-    def detect(self, cube: Cube) -> Detection:
-        """As calling it, and what was found on the way."""
+    def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:
+        """As calling it, and what was found on the way.
+
+        Args:
+            cube: As calling takes it.
+            picture: Whether a colour picture of the cube is wanted too.
+        """
         try:
-            return self._detect(cube)
+            return self._detect(cube, picture=picture)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -102,18 +112,23 @@ class Detector:
                 "free some, or use another --device"
             ) from error
 
-    def _detect(self, cube: Cube) -> Detection:
-        matched, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
-        regions = prepare(matched, self._config, self._statistics)
+    def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
+        bands, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
+        colours = palette(cube.shape[2], cube.wavelengths_nm) if picture else None
+        found = survey(cube, self._config.size, bands, None if colours is None else colours.weights)
+        regions = homogenize(found, self._config, self._statistics)
         batch = pack_cube(regions).to(self.device)
         with torch.inference_mode():
-            found = self.network.saliency(batch.spectra, batch.region_map, batch.packing)
-        small = found[0, 0].float().cpu().numpy()
-        saliency = np.clip(resize(small, cube.height, cube.width), 0, 1)
+            output = self.network.saliency(batch.spectra, batch.region_map, batch.packing)
+        small = output[0, 0].float().cpu().numpy()
+        saliency = np.clip(resize(small, *found.valid.shape), 0, 1)
         if not np.isfinite(saliency).all():
             raise ValueError(f"{cube.name}: the network's output is not finite; are the weights?")
-        saliency[~cube.valid()] = 0
-        return Detection(saliency, regions, said)
+        saliency[~found.valid] = 0
+        shown = None
+        if colours is not None and found.colours is not None:
+            shown = paint(found.colours, true=colours.true)
+        return Detection(saliency, regions, said, shown)
 
 
 def load_detector(

@@ -38,8 +38,10 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
 
 
 def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
-    """Autocast to bfloat16, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=fit.precision == "bfloat16")
+    """Autocast to the precision of a stage, or nothing."""
+    enabled = fit.precision != "float32"
+    dtype = torch.float16 if fit.precision == "float16" else torch.bfloat16
+    return torch.autocast(device.type, dtype, enabled=enabled)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

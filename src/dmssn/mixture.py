@@ -1,9 +1,12 @@
 """Gaussian mixture over the spectra of a scene, fitted by EM in torch.
 
-Two modes. ``exact``: full covariances in all bands, as published. ``fast``: diagonal covariances
-on the scene's principal components, fitted on a sample; one pass gives every pixel its component.
+Covariances are full among the leading dimensions and diagonal in the others. On the scene's
+principal components, which ``components`` works in, that takes two modes. ``exact``, as published:
+full in all of them (turning the axes changes nothing). ``fast``: full in the leading 32, where
+all but noise lies, diagonal in the rest, none of which is thrown away; fitted on a sample; one
+pass gives every pixel its component.
 
-Letters: P pixels, D dimensions (bands or principal components), K components.
+Letters: P pixels, D dimensions (principal components), Q of them the leading ones, K components.
 """
 
 import math
@@ -19,16 +22,21 @@ from dmssn.config import MixtureConfig
 
 VARIANCE_FLOOR = 1e-6
 """Added to every variance, in standardized units; scikit-learn's default."""
-KEPT_VARIANCE = 0.999
-"""Share of the variance the principal components of ``fast`` keep."""
-MOST_COMPONENTS = 20
-"""Principal components of ``fast`` at most: past these a real scene holds noise."""
+LEAST_VARIANCE = 1e-10
+"""Principal components of less are left out: beside the floor nothing shows of them."""
+FULL = 32
+"""Leading principal components with full covariances in ``fast``."""
 SAMPLE = 65536
-"""Pixels ``fast`` is fitted on at most, and both modes draw their start from."""
+"""Pixels the axes, the start and ``fast`` are fitted on at most."""
 START_SAMPLE = 8192
 """Pixels k-means++ chooses its centres from."""
-PIXELS_AT_ONCE = 65536
-"""Pixels in one matrix product; bounds memory to this times K, or times D for ``exact``."""
+PIXELS_AT_ONCE = 16384
+"""Pixels in one step; bounds memory to this times D."""
+NUMBERS_AT_ONCE = 2**20
+"""Whitened numbers in one matrix product: about what the processor's own memory holds."""
+PIXELS_IN_PRODUCT = 4096
+COLUMNS_AT_ONCE = 64
+"""Columns of a whitening in one product; whole ones would multiply its empty triangle."""
 LLOYD_STEPS = 3
 """k-means steps between the k-means++ centres and EM."""
 
@@ -39,13 +47,15 @@ class Mixture(NamedTuple):
     Attributes:
         log_weights: Logarithm of each component's share, shape (K,).
         means: Shape (K, D).
-        factors: Whitening factors: for full covariances W of shape (K, D, D) with
-            W W^T the precision, for diagonal ones 1 / standard deviation of shape (K, D).
+        factors: Whitening of the leading dimensions: W of shape (K, Q, Q), upper triangular,
+            with W W^T the precision.
+        precisions: 1 / variance of the other dimensions, shape (K, D - Q).
     """
 
     log_weights: Tensor
     means: Tensor
     factors: Tensor
+    precisions: Tensor
 
 
 def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np.int32]:
@@ -62,19 +72,20 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
         Component of each pixel, shape (P,), in 0..K-1; some of them may be unused.
     """
     generator = np.random.default_rng(config.seed)
-    data = torch.from_numpy(np.ascontiguousarray(pixels))
-    if config.mode == "fast":
-        data = _principal_components(data, generator)
-        training = _draw(data, SAMPLE, generator)
-    else:
-        training = data
-    start = kmeans(training, config.components, generator)
-    mixture = fit(training, start, config.iterations, full=config.mode == "exact")
-    return assign(data, mixture).to(torch.int32).numpy()
+    data = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+    sample = _draw(data, SAMPLE, generator)
+    axes = _principal_axes(sample)
+    sample = axes.project(sample)
+    centres = kmeans(sample, config.components, generator)
+    full = sample.shape[1] if config.mode == "exact" else min(FULL, sample.shape[1])
+    training = axes.project(data) if config.mode == "exact" and len(sample) < len(data) else sample
+    mixture = fit(training, nearest(training, centres), config.iterations, full=full)
+    labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
+    return torch.cat(labels).to(torch.int32).numpy()
 
 
 def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor:
-    """k-means++ centres and a few Lloyd steps on a sample; the component of each row of ``x``.
+    """k-means++ centres chosen from a sample, and a few Lloyd steps on all rows.
 
     Args:
         x: Shape (P, D).
@@ -82,30 +93,38 @@ def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor
         generator: Draws the sample and the centres.
 
     Returns:
-        Shape (P,), int64.
+        Centres, shape (K, D).
     """
     sample = _draw(x, START_SAMPLE, generator)
     distinct = min(components, len(torch.unique(sample, dim=0)))
     seed = int(generator.integers(2**31))
     found, _ = kmeans_plusplus(sample.numpy(), distinct, random_state=seed)
     centres = torch.from_numpy(found)
-    rows = _draw(x, SAMPLE, generator)
     for _ in range(LLOYD_STEPS):
-        nearest = _nearest(rows, centres)
-        counts = torch.bincount(nearest, minlength=distinct).to(x.dtype)
-        sums = torch.zeros_like(centres).index_add_(0, nearest, rows)
+        labels = nearest(x, centres)
+        counts = torch.bincount(labels, minlength=distinct).to(x.dtype)
+        sums = torch.zeros_like(centres).index_add_(0, labels, x)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
-    return _nearest(x, centres)
+    return centres
 
 
-def fit(x: Tensor, start: Tensor, iterations: int, *, full: bool) -> Mixture:
+def nearest(x: Tensor, centres: Tensor) -> Tensor:
+    """Number of the nearest centre (K, D) to each row of ``x`` (P, D); shape (P,), int64."""
+    half = centres.square().sum(dim=1) / 2
+    return torch.cat([(half - b @ centres.T).argmin(dim=1) for b in x.split(PIXELS_AT_ONCE)])
+
+
+def fit(x: Tensor, start: Tensor, iterations: int, *, full: int) -> Mixture:
     """Fit a mixture by EM.
 
     Args:
         x: Spectra, float32 of shape (P, D).
         start: Component each starts in, shape (P,), int64.
         iterations: EM steps.
-        full: Full covariances; otherwise diagonal ones.
+        full: Leading dimensions with full covariances, 0 to D; the others' are diagonal.
+
+    Raises:
+        ValueError: The spectra are too large for covariances.
     """
     components = int(start.max()) + 1
     step = _Sums(components, x.shape[1], full)
@@ -134,32 +153,42 @@ def log_likelihood(x: Tensor, mixture: Mixture) -> float:
 
 def log_joint(x: Tensor, mixture: Mixture) -> Tensor:
     """Log of weight times density, of each row in each component; shape (P, K)."""
-    if mixture.factors.ndim == 2:
-        distance, log_factor = _diagonal(x, mixture), mixture.factors.log().sum(dim=1)
-    else:
-        distance = torch.stack(
-            [
-                torch.addmm(-(mean @ factor), x, factor).square().sum(dim=1)
-                for mean, factor in zip(mixture.means, mixture.factors, strict=True)
-            ],
-            dim=1,
-        )
-        log_factor = mixture.factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    constant = mixture.log_weights + log_factor - x.shape[1] / 2 * math.log(2 * math.pi)
-    return constant - distance / 2
+    full = mixture.factors.shape[1]
+    means, rest = mixture.means[:, full:], mixture.precisions
+    # The square of the distance in the diagonal dimensions, expanded: two matrix products. They
+    # are the trailing principal components, whose values are small: little cancels.
+    linear, offset = means * rest, (means.square() * rest).sum(dim=1)
+    constant = (
+        mixture.log_weights
+        + mixture.factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        + (rest.log().sum(dim=1) - offset - x.shape[1] * math.log(2 * math.pi)) / 2
+    )
+    result = torch.empty(len(mixture.means), len(x))  # a row a component: whole lines are added
+    for columns in torch.arange(len(x)).split(PIXELS_IN_PRODUCT):
+        part = slice(int(columns[0]), int(columns[-1]) + 1)
+        distance = result[:, part]
+        _whitened_squares(x[part, :full], mixture, distance)
+        if full < x.shape[1]:
+            others = x[part, full:].T
+            distance.addmm_(rest, others.square()).addmm_(linear, others, alpha=-2)
+        torch.sub(constant[:, None], distance, alpha=0.5, out=distance)
+    return result.T
 
 
-def _diagonal(x: Tensor, mixture: Mixture) -> Tensor:
-    """Squared Mahalanobis distances, as two matrix products, in float64.
-
-    The expanded square loses what cancels, hence float64 where D is small anyway.
-    """
-    precision = mixture.factors.double().square()
-    means = mixture.means.double()
-    wide = x.double()
-    offset = (means.square() * precision).sum(dim=1)
-    cross = wide @ (means * precision).T
-    return (wide.square() @ precision.T - 2 * cross + offset).clamp(min=0).to(x.dtype)
+def _whitened_squares(x: Tensor, mixture: Mixture, out: Tensor) -> None:
+    """Squared length of each whitened row (P, Q) in each component, into (K, P)."""
+    count, full, _ = mixture.factors.shape
+    shift = torch.bmm(mixture.means[:, None, :full], mixture.factors).squeeze(1)
+    out.zero_()
+    at_once = max(1, NUMBERS_AT_ONCE // max(1, len(x) * min(full, COLUMNS_AT_ONCE)))
+    for first in range(0, full, COLUMNS_AT_ONCE):
+        last = min(first + COLUMNS_AT_ONCE, full)
+        rows = x[:, :last].T  # below it the columns of an upper triangle are empty
+        for k in range(0, count, at_once):
+            chosen = slice(k, k + at_once)
+            factor = mixture.factors[chosen, :last, first:last].transpose(1, 2).flatten(0, 1)
+            white = torch.addmm(-shift[chosen, first:last].flatten()[:, None], factor, rows)
+            out[chosen] += white.square_().view(-1, last - first, len(x)).sum(dim=1)
 
 
 class _Sums:
@@ -170,26 +199,26 @@ class _Sums:
     """
 
     def __init__(
-        self, components: int, dimensions: int, full: bool, centres: Tensor | None = None
+        self, components: int, dimensions: int, full: int, centres: Tensor | None = None
     ) -> None:
         self.full = full
         self.centres = torch.zeros(components, dimensions) if centres is None else centres
         self.count = torch.zeros(components, dtype=torch.float64)
         self.sum = torch.zeros(components, dimensions, dtype=torch.float64)
-        shape = (components, dimensions, dimensions) if full else (components, dimensions)
-        self.square = torch.zeros(shape, dtype=torch.float64)
+        self.square = torch.zeros(components, full, full, dtype=torch.float64)
+        self.rest = torch.zeros(components, dimensions - full, dtype=torch.float64)
 
     def add(self, x: Tensor, share: Tensor) -> None:
         """Add rows (P, D) with their share in each component (P, K)."""
         self.count += share.sum(dim=0, dtype=torch.float64)
         self.sum += (share.T @ x).double()
-        if not self.full:
-            self.square += share.double().T @ x.double().square()
-            return
-        for k, centre in enumerate(self.centres):
+        if self.full < x.shape[1]:
+            self.rest += (share.T @ x[:, self.full :].square()).double()
+        lead = x[:, : self.full].contiguous()
+        for k, centre in enumerate(self.centres[:, : self.full] if self.full else ()):
             # A pixel all but surely of another component adds nothing a float32 sum would keep.
-            rows = share[:, k] > 1e-8
-            near, weight = x[rows] - centre, share[rows, k]
+            rows = (share[:, k] > 1e-8).nonzero().squeeze(1)
+            near, weight = lead[rows] - centre, share[rows, k]
             self.square[k] += ((near * weight[:, None]).T @ near).double()
 
     def mixture(self) -> Mixture:
@@ -198,18 +227,17 @@ class _Sums:
         count = self.count + 10 * torch.finfo(torch.float64).eps
         means = self.sum / count[:, None]
         log_weights = (count / count.sum()).log().float()
-        if not self.full:
-            variance = (self.square / count[:, None] - means.square()).clamp(min=0)
-            factors = (variance + VARIANCE_FLOOR).rsqrt()
-            return Mixture(log_weights, means.float(), factors.float())
-        shift = means - self.centres
+        lead, others = means[:, : self.full], means[:, self.full :]
+        variance = (self.rest / count[:, None] - others.square()).clamp(min=0) + VARIANCE_FLOOR
+        shift = lead - self.centres[:, : self.full]
         covariance = self.square / count[:, None, None] - shift[:, :, None] * shift[:, None, :]
         covariance.diagonal(dim1=1, dim2=2).add_(VARIANCE_FLOOR)
-        return Mixture(log_weights, means.float(), _precision_factors(covariance).float())
+        factors = _precision_factors(covariance).float()
+        return Mixture(log_weights, means.float(), factors, (1 / variance).float())
 
 
 def _precision_factors(covariance: Tensor) -> Tensor:
-    """W with W W^T the inverse of each covariance, upper triangular; float64 of shape (K, D, D)."""
+    """W with W W^T the inverse of each covariance, upper triangular; float64 of shape (K, Q, Q)."""
     if not covariance.isfinite().all():  # no jitter would ever mend it
         raise ValueError("the spectra are too large for covariances; standardize them")
     lower, failed = torch.linalg.cholesky_ex(covariance)
@@ -225,17 +253,26 @@ def _precision_factors(covariance: Tensor) -> Tensor:
     return inverse.transpose(1, 2)
 
 
-def _principal_components(x: Tensor, generator: np.random.Generator) -> Tensor:
-    """Project onto the leading principal components of a sample, shape (P, D)."""
-    sample = _draw(x, SAMPLE, generator).double()
-    centre = sample.mean(dim=0)
-    centred = sample - centre
+class _Axes(NamedTuple):
+    """Principal components of a scene."""
+
+    centre: Tensor
+    """Shape (B,)."""
+    axes: Tensor
+    """Shape (B, D), the most important first."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """Coordinates (P, D) of spectra (P, B)."""
+        return (x - self.centre) @ self.axes
+
+
+def _principal_axes(sample: Tensor) -> _Axes:
+    """All axes along which a sample (P, B) varies, at least one."""
+    centre = sample.mean(dim=0, dtype=torch.float64)
+    centred = (sample - centre.float()).double()
     variances, axes = torch.linalg.eigh(centred.T @ centred / len(sample))
-    variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
-    share = variances.cumsum(0) / variances.sum().clamp(min=torch.finfo(torch.float64).tiny)
-    kept = min(int((share < KEPT_VARIANCE).sum()) + 1, MOST_COMPONENTS, x.shape[1])
-    projected: Tensor = (x - centre.float()) @ axes[:, :kept].float()
-    return projected
+    kept = max(1, int((variances > LEAST_VARIANCE).sum()))
+    return _Axes(centre.float(), axes.flip(1)[:, :kept].float().contiguous())
 
 
 def _draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:
@@ -245,9 +282,3 @@ def _draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:
     chosen = generator.choice(len(x), size=most, replace=False)
     chosen.sort()
     return x[torch.from_numpy(chosen)]
-
-
-def _nearest(x: Tensor, centres: Tensor) -> Tensor:
-    """Nearest centre of each row; shape (P,), int64."""
-    half = centres.square().sum(dim=1) / 2
-    return torch.cat([(half - b @ centres.T).argmin(dim=1) for b in x.split(PIXELS_AT_ONCE)])

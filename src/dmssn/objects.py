@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import Cube
-from dmssn.regions import OUTSIDE, areas, connected_regions, region_means
+from dmssn.cube import RowSource
+from dmssn.regions import OUTSIDE, areas, connected_regions, region_sums
 
 
 class SalientObject(NamedTuple):
@@ -33,13 +33,13 @@ class SalientObject(NamedTuple):
 
 
 def find_objects(
-    saliency: NDArray[np.float32], cube: Cube, threshold: float
+    saliency: NDArray[np.float32], cube: RowSource, threshold: float
 ) -> list[SalientObject]:
     """The objects of a saliency map, largest first.
 
     Args:
         saliency: Shape (H, W) in [0, 1].
-        cube: Of the same H and W.
+        cube: Of the same H and W; only blocks of rows with something salient are read.
         threshold: Pixels at or above it are salient.
     """
     pieces = connected_regions(np.where(saliency >= threshold, 0, OUTSIDE))
@@ -66,13 +66,22 @@ def find_objects(
     return sorted(objects, key=lambda found: -found.area)
 
 
-def _mean_spectra(cube: Cube, pieces: NDArray[np.int32], count: int) -> NDArray[np.float32]:
+def _mean_spectra(cube: RowSource, pieces: NDArray[np.int32], count: int) -> NDArray[np.float32]:
     """Mean spectrum of each piece over its valid pixels, shape (count, B)."""
-    inside = np.where(cube.valid(), pieces, OUTSIDE)
-    present = np.unique(inside[inside != OUTSIDE])
-    renumber = np.full(count + 1, OUTSIDE, dtype=np.int32)
-    renumber[present] = np.arange(present.size)
-    spectra = np.full((count, cube.bands), np.nan, dtype=np.float32)
-    if present.size:
-        spectra[present] = region_means(cube.data, renumber[inside])
-    return spectra
+    sums, counts = np.zeros((count, cube.shape[2])), np.zeros(count, dtype=np.int64)
+
+    def add(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> None:
+        valid = np.isfinite(spectra).all(axis=1)
+        spectra, ids = spectra[valid], ids[valid]
+        # The few pieces of a block, under numbers of their own: sums for all of them would be
+        # large when they are many.
+        present, own = np.unique(ids, return_inverse=True)
+        sums[present] += region_sums(spectra, own, present.size)
+        counts[present] += areas(own, present.size)
+
+    for rows in cube.row_blocks():
+        inside = pieces[rows] != OUTSIDE
+        if inside.any():
+            add(cube.read(rows)[inside], pieces[rows][inside])
+    with np.errstate(invalid="ignore"):  # a piece without a valid pixel: 0 / 0 is NaN, as wanted
+        return (sums / counts[:, None]).astype(np.float32)

@@ -5,13 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dmssn import __version__
 from dmssn.config import SettingError
-from dmssn.cube import Cube
-from dmssn.detector import Detector, load_detector
+from dmssn.cube import RowSource
+from dmssn.detector import Detection, Detector, load_detector
 from dmssn.files import make_folder
 from dmssn.progress import track
 from dmssn.readers.formats import cubes_in
@@ -30,7 +27,7 @@ def predict_all(
     paths: Sequence[Path],
     output: Path,
     *,
-    read: Callable[[Path], Cube],
+    open_cube: Callable[[Path], RowSource],
     detector: str | None = None,
     extras: Collection[str] = (),
     threshold: float = 0.5,
@@ -42,7 +39,7 @@ def predict_all(
     Args:
         paths: Cubes; a folder of cubes stands for all in it.
         output: Folder to write to.
-        read: Reads one cube.
+        open_cube: Opens one cube; a cube in a file is read a block of rows at a time.
         detector: As ``load_detector`` takes it.
         extras: Of "mask", "objects", "npy" and "tiff".
         threshold: From which saliency up a pixel is salient.
@@ -65,7 +62,7 @@ def predict_all(
     results = []
     for path in track(cubes, "predicting"):
         try:
-            result = _predict(path, output, read, found, extras, threshold, settings or {})
+            result = _predict(path, output, open_cube, found, extras, threshold, settings or {})
         except (ValueError, OSError, MemoryError) as error:
             result = _failure(path, error)
         results.append(result)
@@ -99,15 +96,15 @@ def _refuse_one_name_for_two(cubes: list[Path]) -> None:
 def _predict(
     path: Path,
     output: Path,
-    read: Callable[[Path], Cube],
+    open_cube: Callable[[Path], RowSource],
     detector: Detector,
     extras: Collection[str],
     threshold: float,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     began = time.monotonic()
-    cube = read(path)
-    detection = detector.detect(cube)
+    cube = open_cube(path)
+    detection = detector.detect(cube, picture=True)
     origin = {
         "version": __version__,
         "detector": detector.name,
@@ -118,11 +115,11 @@ def _predict(
         "bands": detection.bands_said,
         "prepare": detector.header.prepare,
     }
-    written = _save(output / _stem(path), detection.saliency, cube, threshold, extras, origin)
+    written = _save(output / _stem(path), detection, cube, threshold, extras, origin)
     return {
         "cube": str(path),
         "name": _stem(path),
-        "shape": [cube.height, cube.width, cube.bands],
+        "shape": list(cube.shape),
         "detector": detector.name,
         "bands": detection.bands_said,
         "regions": len(detection.regions.spectra),
@@ -135,18 +132,20 @@ def _predict(
 
 def _save(
     start: Path,
-    saliency: NDArray[np.float32],
-    cube: Cube,
+    detection: Detection,
+    cube: RowSource,
     threshold: float,
     extras: Collection[str],
     origin: Provenance,
 ) -> dict[str, Path]:
     """Write the files of a cube, all of whose names begin with ``start``; returns them by kind."""
+    saliency, picture = detection.saliency, detection.picture
+    assert picture is not None  # it was asked for
     writers: dict[str, tuple[str, Callable[[Path], object]]] = {
         "saliency": (".saliency.png", lambda file: save_saliency(file, saliency, origin)),
         "overlay": (
             ".overlay.png",
-            lambda file: save_overlay(file, saliency, cube, threshold, origin),
+            lambda file: save_overlay(file, saliency, picture, threshold, origin),
         ),
         "mask": (".mask.png", lambda file: save_mask(file, saliency, threshold, origin)),
         "objects": (".objects.csv", lambda file: save_objects(file, saliency, cube, threshold)),

@@ -5,24 +5,18 @@ resize -> standardize bands -> mixture -> regions -> region spectra -> scale to 
 Letters: H rows, W columns, B bands, R regions.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from dmssn import mixture
 from dmssn.config import MixtureConfig, PrepareConfig
-from dmssn.cube import Cube
+from dmssn.cube import RowSource
 from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
-from dmssn.resample import (
-    OVERLAP,
-    axis_weights,
-    covered,
-    resample_bands,
-    resize,
-    wavelength_weights,
-)
+from dmssn.resample import OVERLAP, axis_weights, covered, wavelength_weights
+from dmssn.surveying import Survey, survey
 
 TAIL = 0.001
 """Share of values at either end taken for outliers (hot and dead pixels) in robust statistics."""
@@ -42,7 +36,7 @@ class Statistics(NamedTuple):
 
 
 def prepare(
-    cube: Cube,
+    cube: RowSource,
     config: PrepareConfig | None = None,
     statistics: Statistics | None = None,
 ) -> RegionCube:
@@ -52,7 +46,7 @@ def prepare(
     neighbours and come out as ``OUTSIDE``; constant bands come out constant.
 
     Args:
-        cube: Any number of bands.
+        cube: In memory or in a file; any number of bands.
         config: Size, mixture and statistics.
         statistics: The training scenes' statistics, needed when ``config.statistics`` is
             "data set"; without them the cube's own are used.
@@ -65,37 +59,42 @@ def prepare(
             units.
     """
     config = config or PrepareConfig()
-    picture = resize(cube.data, config.size, config.size)
-    with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
-        valid = np.isfinite(picture.sum(axis=2, dtype=np.float64))
+    return homogenize(survey(cube, config.size), config, statistics)
+
+
+def homogenize(
+    found: Survey, config: PrepareConfig, statistics: Statistics | None = None
+) -> RegionCube:
+    """As ``prepare``, from a pass over the cube at ``config.size`` and the wanted bands."""
+    bands = found.small.shape[2]
+    valid = ~np.isnan(found.small[:, :, 0])
     if not valid.any():
-        raise ValueError(f"{cube.name}: no pixel has a finite value in every band")
-    pixels = picture.reshape(-1, cube.bands) if valid.all() else picture[valid]
+        raise ValueError(f"{found.name}: no pixel has a finite value in every band")
+    pixels = found.small.reshape(-1, bands) if valid.all() else found.small[valid]
     low, high = usual_limits(pixels)
     pixels = np.clip(pixels, low, high)
     if config.statistics == "self":
         mean = pixels.mean(axis=0, dtype=np.float64)
         statistics = Statistics(mean, pixels.std(axis=0, dtype=np.float64, mean=mean[None]))
     elif statistics is None:
-        raise ValueError(f"{cube.name}: statistics of the data set are needed and were not given")
-    elif statistics.mean.shape != (cube.bands,):
-        raise ValueError(
-            f"{cube.name}: {cube.bands} bands, but statistics of {statistics.mean.size}"
-        )
+        raise ValueError(f"{found.name}: statistics of the data set are needed and were not given")
+    elif statistics.mean.shape != (bands,):
+        raise ValueError(f"{found.name}: {bands} bands, but statistics of {statistics.mean.size}")
     pixels = _standardize(pixels, statistics)
     if config.statistics != "self" and not np.abs(pixels).max() <= FARTHEST:
         raise ValueError(
-            f"{cube.name}: values {FARTHEST:g} standard deviations and more from the training "
+            f"{found.name}: values {FARTHEST:g} standard deviations and more from the training "
             "scenes'; bring it to their units"
         )
     region_map = _regions(pixels, valid, config.mixture)
     if not valid.all():
-        whole = np.zeros((*valid.shape, cube.bands), dtype=np.float32)
+        whole = np.zeros((*valid.shape, bands), dtype=np.float32)
         whole[valid] = pixels
         pixels = whole
     spectra = region_means(pixels, region_map)
     scaled = _scale(spectra, region_map[valid])
-    return RegionCube(region_map, scaled, cube.name, (cube.height, cube.width))
+    height, width = found.valid.shape
+    return RegionCube(region_map, scaled, found.name, (height, width))
 
 
 def _regions(
@@ -157,9 +156,9 @@ def _scale(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.f
 
 
 def match_bands(
-    cube: Cube, bands: int, wavelengths_nm: NDArray[np.float64] | None
-) -> tuple[Cube, str]:
-    """Bring a cube to the bands a detector was trained on.
+    cube: RowSource, bands: int, wavelengths_nm: NDArray[np.float64] | None
+) -> tuple[csr_array | None, str]:
+    """How a cube is brought to the bands a detector was trained on; none of it is read.
 
     By wavelength where both sides know theirs and the cube covers at least ``OVERLAP`` of the
     wanted range; else along the band order: averaged when there are too many bands,
@@ -171,25 +170,24 @@ def match_bands(
         wavelengths_nm: Wavelengths wanted, shape (bands,); None when the detector knows none.
 
     Returns:
-        The cube with ``bands`` bands, and a sentence that says what was done.
+        Weights of shape (bands, B), None where the cube's bands are taken as they are, and a
+        sentence that says so.
 
     Raises:
         ValueError: The cube has fewer than 3 bands.
     """
-    if cube.bands < 3 <= bands:
-        raise ValueError(f"{cube.name}: {cube.bands} bands; a spectrum needs at least 3")
-    have, short = cube.wavelengths_nm, ""
+    count, have, short = cube.shape[2], cube.wavelengths_nm, ""
+    if count < 3 <= bands:
+        raise ValueError(f"{cube.name}: {count} bands; a spectrum needs at least 3")
     if have is not None and wavelengths_nm is not None:
         if have.shape == wavelengths_nm.shape and np.allclose(have, wavelengths_nm, atol=0.5):
-            return cube, f"{bands} bands as the detector's"
+            return None, f"{bands} bands as the detector's"
         share = covered(have, wavelengths_nm)
         if share >= OVERLAP:
-            data = resample_bands(cube.data, wavelength_weights(have, wavelengths_nm))
-            said = f"{cube.bands} bands resampled by wavelength to {bands} ({share:.0%} covered)"
-            return replace(cube, data=data, wavelengths_nm=wavelengths_nm), said
+            said = f"{count} bands resampled by wavelength to {bands} ({share:.0%} covered)"
+            return wavelength_weights(have, wavelengths_nm), said
         short = f", though its wavelengths cover {share:.0%} of the detector's range"
-    if cube.bands == bands:
-        return cube, f"{bands} bands as the detector's, in their order{short}"
-    data = resample_bands(cube.data, axis_weights(cube.bands, bands))
-    said = f"{cube.bands} bands resampled along their order to {bands}{short}"
-    return replace(cube, data=data, wavelengths_nm=None), said
+    if count == bands:
+        return None, f"{bands} bands as the detector's, in their order{short}"
+    said = f"{count} bands resampled along their order to {bands}{short}"
+    return axis_weights(count, bands), said

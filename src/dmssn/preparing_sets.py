@@ -1,26 +1,28 @@
 """Preparing a whole set of scenes: several processes, resumable, statistics of train only."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from dmssn.config import PrepareConfig, to_table
-from dmssn.cube import Cube
+from dmssn.cube import Cube, RowSource
 from dmssn.datasets.folder import SPLITS, SceneFiles, scenes
 from dmssn.masks import read_mask
-from dmssn.preparing import SAMPLE, Statistics, match_bands, prepare, usual_limits
+from dmssn.preparing import SAMPLE, Statistics, homogenize, match_bands, usual_limits
 from dmssn.progress import track
-from dmssn.readers import read_cube
-from dmssn.resample import resize
+from dmssn.readers import open_cube
+from dmssn.resample import resample_bands, resize
 from dmssn.store import Manifest, Scene, scene_path, write_json, write_manifest, write_scene
+from dmssn.surveying import survey
 from dmssn.workers import cancelling, processes
 
 
@@ -89,13 +91,13 @@ def _prepare_one(
 ) -> str:
     """Prepare and write one scene; returns what went wrong, or nothing."""
     try:
-        cube = _read(scene, config)
-        mask = read_mask(scene.mask)
-        if mask.shape != (cube.height, cube.width):
+        cube, bands = _open(scene, config)
+        mask, (height, width, _) = read_mask(scene.mask), cube.shape
+        if mask.shape != (height, width):
             found = f"{mask.shape[0]} x {mask.shape[1]}"
-            return f"{scene.mask}: {found}, its cube is {cube.height} x {cube.width}"
+            return f"{scene.mask}: {found}, its cube is {height} x {width}"
         small = resize(mask.astype(np.float32), config.size, config.size) >= 0.5
-        prepared = prepare(cube, config, statistics)
+        prepared = homogenize(survey(cube, config.size, bands), config, statistics)
         if prepared.flat and scene.split == "train":
             return (
                 f"{scene.cube}: one spectrum for all pixels, nothing to learn from; take it out of "
@@ -107,9 +109,10 @@ def _prepare_one(
     return ""
 
 
-def _read(scene: SceneFiles, config: PrepareConfig) -> Cube:
-    cube = replace(read_cube(scene.cube), name=scene.name)
-    return match_bands(cube, config.bands, None)[0] if config.bands else cube
+def _open(scene: SceneFiles, config: PrepareConfig) -> tuple[RowSource, csr_array | None]:
+    """A scene's cube, and the weights to the bands the settings ask for, if they do."""
+    cube = open_cube(scene.cube)
+    return cube, match_bands(cube, config.bands, None)[0] if config.bands else None
 
 
 def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> Statistics:
@@ -118,32 +121,60 @@ def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> S
     Each scene's outliers are clipped first, as ``preparing`` clips them.
 
     Raises:
-        ValueError: There is no training scene, or they differ in bands.
+        ValueError: There is no training scene, or they differ in bands, or one has no valid pixel.
     """
     count, total, square = 0, np.zeros(0), np.zeros(0)
     for scene in track(train, "statistics"):
-        cube = _read(scene, config)
+        cube, weights = _open(scene, config)
+        bands = cube.shape[2] if weights is None else weights.shape[0]
         if not count:
-            total, square = np.zeros(cube.bands), np.zeros(cube.bands)
-        if cube.bands != total.size:
+            total, square = np.zeros(bands), np.zeros(bands)
+        if bands != total.size:
             raise ValueError(
-                f"{scene.cube}: {cube.bands} bands, the scenes before it {total.size}; "
+                f"{scene.cube}: {bands} bands, the scenes before it {total.size}; "
                 "set prepare.bands to bring all to one number"
             )
-        # Clipped as preparing clips, or one hot pixel of one scene would flatten all scenes.
-        valid = cube.valid()
-        inside = np.nonzero(valid)
-        step = max(1, inside[0].size // SAMPLE)
-        low, high = usual_limits(cube.data[inside[0][::step], inside[1][::step]])
-        for row, good in zip(cube.data, valid, strict=True):  # in float64 a cube is large
-            pixels = np.clip(row[good], low, high).astype(np.float64)
-            count += len(pixels)
-            total += pixels.sum(axis=0)
-            square += np.square(pixels).sum(axis=0)
+        # Clipped as preparing clips, or one hot pixel of one scene would flatten all scenes. The
+        # limits are known only after a first pass over the rows.
+        low, high = usual_limits(_sample(cube, weights))
+        for pixels in _valid_rows(cube, weights):
+            clipped = np.clip(pixels, low, high).astype(np.float64)
+            count += len(clipped)
+            total += clipped.sum(axis=0)
+            square += np.square(clipped, out=clipped).sum(axis=0)
     if not count:
         raise ValueError("statistics of the data set need training scenes, and there are none")
     mean = total / count
     return Statistics(mean, np.sqrt(np.maximum(square / count - mean**2, 0)))
+
+
+def _sample(cube: RowSource, weights: csr_array | None) -> NDArray[np.float32]:
+    """Valid pixels spread evenly over a cube: all, or between one and two times ``SAMPLE``."""
+    seen, kept, step = 0, 0, 1
+    parts: list[NDArray[np.float32]] = []
+    for pixels in _valid_rows(cube, weights):
+        parts.append(pixels[-seen % step :: step].copy())
+        seen, kept = seen + len(pixels), kept + len(parts[-1])
+        if kept > 2 * SAMPLE:  # how many there will be is not known yet: every other one goes
+            parts, step = [np.concatenate(parts)[::2].copy()], 2 * step
+            kept = len(parts[0])
+    return np.concatenate(parts)
+
+
+def _valid_rows(cube: RowSource, weights: csr_array | None) -> Iterator[NDArray[np.float32]]:
+    """The valid pixels of each row at the wanted bands, shape (P, m)."""
+    seen, filled = False, np.zeros(cube.shape[2], dtype=np.bool_)
+    for rows in cube.row_blocks():
+        block = cube.read(rows)
+        valid = Cube(block).valid()
+        seen = seen or bool(valid.any())
+        if not seen:
+            filled |= np.isfinite(block).any(axis=(0, 1))
+        matched = block if weights is None else resample_bands(block, weights)
+        yield from (row[good] for row, good in zip(matched, valid, strict=True))
+        del block, matched  # before the next is read
+    if not seen:
+        raise cube.without_valid_pixel(filled)
 
 
 def _manifest(
@@ -171,8 +202,6 @@ def _manifest(
 
 def _common_wavelengths(files: Sequence[SceneFiles]) -> list[float] | None:
     """The wavelengths all cubes share, or None."""
-    from dmssn.readers import open_cube
-
     found = [open_cube(scene.cube).wavelengths_nm for scene in files]
     first = found[0]
     if first is None or any(w is None or not np.allclose(w, first, atol=0.01) for w in found):

@@ -100,17 +100,29 @@ def region_means(
         >>> region_means(pixels, np.array([[0, 0, 1]])).tolist()
         [[2.0], [8.0]]
     """
-    ids = region_map.ravel()
-    inside = np.flatnonzero(ids != OUTSIDE)
-    regions = int(ids.max(initial=-1)) + 1
-    counts = areas(ids, regions)
+    regions = int(region_map.max(initial=-1)) + 1
+    counts = areas(region_map, regions)
     if regions and counts.min() == 0:
         raise ValueError(f"region ids must have no gaps; {int(counts.argmin())} is unused")
+    sums = region_sums(pixels.reshape(region_map.size, -1), region_map.ravel(), regions)
+    return (sums / counts[:, None]).astype(np.float32)
+
+
+def region_sums(
+    pixels: NDArray[np.float32], ids: NDArray[np.integer], regions: int
+) -> NDArray[np.float64]:
+    """Sum of the spectra of each region, float64 of shape (R, B).
+
+    Args:
+        pixels: Spectra, shape (P, B).
+        ids: Region of each, shape (P,): 0..R-1, or ``OUTSIDE``.
+        regions: R; a region without pixels sums to 0.
+    """
+    inside = np.flatnonzero(ids != OUTSIDE)
     ones = np.ones(inside.size)
     members = csr_array((ones, (ids[inside], inside)), shape=(regions, ids.size))
-    flat = pixels.reshape(ids.size, -1)
-    sums = np.empty((regions, flat.shape[1]), dtype=np.float32)
-    for first in range(0, flat.shape[1], BANDS_AT_ONCE):
+    sums = np.empty((regions, pixels.shape[1]))
+    for first in range(0, pixels.shape[1], BANDS_AT_ONCE):
         bands = slice(first, first + BANDS_AT_ONCE)
-        sums[:, bands] = (members @ flat[:, bands].astype(np.float64)) / counts[:, None]
+        sums[:, bands] = members @ pixels[:, bands].astype(np.float64)
     return sums

@@ -3,10 +3,15 @@
 Letters: H rows, W columns, B bands.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
-from dmssn.cube import Cube
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from dmssn.cube import RowSource
+from dmssn.resample import resample_bands
 
 XYZ_TO_SRGB = np.array(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
@@ -17,34 +22,74 @@ COLOUR_NM = (640.0, 550.0, 460.0)
 VISIBLE_NM = (450.0, 650.0)
 """A camera whose bands reach past both ends, closely enough, gives true colour."""
 WIDEST_STEP_NM = 40.0
+ROWS_AT_ONCE = 64
+"""Rows of a picture painted at once."""
 
 
-def render(cube: Cube) -> NDArray[np.uint8]:
+class Palette(NamedTuple):
+    """How bands become colours.
+
+    Attributes:
+        weights: From bands to linear red, green and blue, shape (3, B).
+        true: Whether these are the colours a person would see; else each is a band of its own.
+    """
+
+    weights: csr_array
+    true: bool
+
+
+def render(cube: RowSource) -> NDArray[np.uint8]:
     """The cube as a person would see it, as nearly as its bands allow.
-
-    Bands over the visible are weighed by the CIE 1931 colour matching functions. Other cameras
-    give the bands nearest to red, green and blue, and infrared ones or those without wavelengths
-    three bands spread over the range, the last as red. Brightness is stretched to the picture's
-    own range; one range for the three colours, so that hues stay true, where they are colours.
 
     Returns:
         sRGB of shape (H, W, 3); invalid pixels are black.
     """
-    valid, nm = cube.valid(), cube.wavelengths_nm
-    if nm is not None and covers_visible(nm):
-        with np.errstate(invalid="ignore", over="ignore"):  # invalid pixels are blacked out below
-            picture = _stretch(cube.data @ _colour_weights(nm), valid)
-    else:
-        picture = np.stack(
-            [_stretch(cube.data[:, :, b], valid) for b in _three_bands(cube)], axis=2
-        )
-    encoded = np.where(
-        picture <= 0.0031308,
-        12.92 * picture,
-        1.055 * np.maximum(picture, 1e-9) ** (1 / 2.4) - 0.055,
-    )
-    encoded[~valid] = 0
-    return np.asarray(np.rint(encoded * 255), dtype=np.uint8)
+    colours = palette(cube.shape[2], cube.wavelengths_nm)
+    blocks = [resample_bands(cube.read(rows), colours.weights) for rows in cube.row_blocks()]
+    return paint(np.concatenate(blocks), true=colours.true)
+
+
+def palette(bands: int, wavelengths_nm: NDArray[np.float64] | None) -> Palette:
+    """The colours a camera's bands allow.
+
+    Bands over the visible are weighed by the CIE 1931 colour matching functions. Other cameras
+    give the bands nearest to red, green and blue, and infrared ones or those without wavelengths
+    three bands spread over the range, the last as red.
+    """
+    if wavelengths_nm is not None and covers_visible(wavelengths_nm):
+        return Palette(csr_array(_colour_weights(wavelengths_nm).T), true=True)
+    chosen = range(3), _three_bands(bands, wavelengths_nm)
+    return Palette(csr_array((np.ones(3, dtype=np.float32), chosen), shape=(3, bands)), true=False)
+
+
+def paint(colours: NDArray[np.float32], *, true: bool) -> NDArray[np.uint8]:
+    """A colour picture, its brightness stretched to its own range.
+
+    Args:
+        colours: Linear, of any range, shape (H, W, 3); not finite where a pixel is invalid.
+        true: Of the palette. One range serves true colours, so that hues stay true; bands that
+            stand for colours have one each.
+
+    Returns:
+        sRGB of shape (H, W, 3); invalid pixels are black.
+    """
+    valid: NDArray[np.bool_] = np.asarray(np.isfinite(colours).all(axis=2))
+    if not valid.any():
+        return np.zeros(colours.shape, dtype=np.uint8)
+    shown = colours if valid.all() else colours[valid][None]
+    axes = None if true else (0, 1)
+    low, high = torch.from_numpy(np.percentile(shown, [1, 99.5], axis=axes, keepdims=True))
+    span = torch.where(high > low, high - low, 1)
+    levels = np.zeros(colours.shape, dtype=np.uint8)
+    # Some rows at a time, for the steps between are large; by torch, for cores to share the powers.
+    for top in range(0, len(colours), ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        picture = ((torch.from_numpy(colours[rows]) - low) / span).clamp_(0, 1)
+        light = picture.pow(1 / 2.4).mul_(1.055).sub_(0.055)
+        encoded = torch.where(picture <= 0.0031308, picture * 12.92, light).mul_(255).round_()
+        encoded[torch.from_numpy(~valid[rows])] = 0
+        levels[rows] = encoded.numpy()
+    return levels
 
 
 def covers_visible(wavelengths_nm: NDArray[np.float64]) -> bool:
@@ -86,20 +131,9 @@ def _colour_weights(wavelengths_nm: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(weights / weights.sum(axis=0), dtype=np.float32)
 
 
-def _three_bands(cube: Cube) -> tuple[int, int, int]:
-    nm = cube.wavelengths_nm
+def _three_bands(bands: int, nm: NDArray[np.float64] | None) -> tuple[int, int, int]:
     if nm is not None and nm[0] <= COLOUR_NM[2] + WIDEST_STEP_NM and nm[-1] >= COLOUR_NM[0] - 40:
         red, green, blue = (int(np.abs(nm - colour).argmin()) for colour in COLOUR_NM)
         return red, green, blue
-    last = cube.bands - 1
+    last = bands - 1
     return round(last * 0.85), round(last * 0.5), round(last * 0.15)
-
-
-def _stretch(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values between the 1st and the 99.5th percentile to [0, 1]."""
-    if not valid.any():
-        return np.zeros_like(values)
-    low, high = np.percentile(values[valid], [1, 99.5])
-    span = high - low if high > low else 1.0
-    known = np.where(valid if values.ndim == 2 else valid[:, :, None], values, low)
-    return np.asarray(np.clip((known - low) / span, 0, 1))

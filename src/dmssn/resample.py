@@ -1,12 +1,12 @@
 """Resampling along an axis, as weights: pictures to another size, spectra to other bands.
 
-Letters: H rows, W columns, B bands; n samples in, m samples out.
+Letters: H rows, W columns, h rows of a block, B bands; n samples in, m samples out.
 """
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array
 
 OVERLAP = 0.8
 """Share of the wanted wavelength range a cube must cover to be resampled by wavelength."""
@@ -21,7 +21,7 @@ def axis_weights(size_in: int, size_out: int) -> csr_array:
     Enlarging interpolates linearly between sample centres and repeats the ends.
     """
     if size_in == size_out:
-        return csr_array(np.eye(size_in, dtype=np.float32))
+        return eye_array(size_in, dtype=np.float32, format="csr")
     return _area_weights(size_in, size_out) if size_out < size_in else _linear(size_in, size_out)
 
 
@@ -98,45 +98,97 @@ def resample_bands(data: NDArray[np.float32], weights: csr_array) -> NDArray[np.
     """
     height, width, _ = data.shape
     result = np.empty((height, width, weights.shape[0]), dtype=np.float32)
-    dense = torch.from_numpy(weights.toarray().T.astype(np.float32))
+    dense = torch.from_numpy(weights.toarray().astype(np.float32))
     # In blocks, so that a memory-mapped cube is never held as a whole beside the result; by
     # torch, so that one setting rules the number of threads.
     for first in range(0, height, ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        # A copy of flipped views, which torch refuses, and of read-only ones, of which it warns.
-        block = torch.from_numpy(np.require(data[rows], requirements=["C", "W"]))
-        torch.matmul(block, dense, out=torch.from_numpy(result[rows]))
+        # Not matmul: to the three bands of a colour picture it takes four times as long.
+        result[rows] = torch.nn.functional.linear(_tensor(data[rows]), dense).numpy()
     return result
 
 
 def resize(data: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Resize a picture or cube of shape (H, W, ...) to (height, width, ...).
+    """Resize a picture or cube of shape (H, W, ...) to (height, width, ...), as ``Resizer`` does.
 
-    Area-true where an axis shrinks, linear where it grows, so it is antialiased both ways. An
-    invalid pixel (NaN or infinite in any band) lends no weight; an output pixel less than half
-    of whose weight is valid is NaN.
+    At the size it has it is returned as it is.
     """
     if data.shape[:2] == (height, width):
         return data
     flat = data.reshape(*data.shape[:2], -1)
-    with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
-        total = flat.sum(axis=2, dtype=np.float64)
-    valid = np.isfinite(total).astype(np.float32)[:, :, None]
-    if valid.all():
-        return _apply(flat, height, width).reshape(height, width, *data.shape[2:])
-    weight = _apply(valid, height, width)
-    result = _apply(np.where(valid > 0, flat, np.float32(0)), height, width)
-    result /= np.where(weight >= 0.5, weight, np.float32(np.nan))
-    return result.reshape(height, width, *data.shape[2:])
+    resizer = Resizer((flat.shape[0], flat.shape[1], flat.shape[2]), height, width)
+    resizer.add(flat)
+    return resizer.result().reshape(height, width, *data.shape[2:])
 
 
-def _apply(data: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    rows, columns = axis_weights(data.shape[0], height), axis_weights(data.shape[1], width)
-    bands = data.shape[2]
-    result = np.empty((height, width, bands), dtype=np.float32)
-    for row in range(height):
-        start, stop = rows.indptr[row : row + 2]
-        weights = rows.data[start:stop]
-        line = np.tensordot(weights, data[rows.indices[start:stop]], axes=1)
-        result[row] = columns @ line.reshape(data.shape[1], bands)
-    return result
+class Resizer:
+    """Resizes a picture or cube whose rows come block by block, none of which it keeps.
+
+    Area-true where an axis shrinks, linear where it grows, so it is antialiased both ways. An
+    invalid pixel (NaN or infinite in any band) lends no weight; an output pixel less than half
+    of whose weight is valid is NaN.
+
+    Args:
+        shape: (H, W, B) of all that will come.
+        height: Rows wanted.
+        width: Columns wanted.
+
+    Attributes:
+        valid: Which of the pixels that came are valid, shape (H, W).
+    """
+
+    def __init__(self, shape: tuple[int, int, int], height: int, width: int) -> None:
+        """Nothing has come yet."""
+        self.valid = np.zeros(shape[:2], dtype=np.bool_)
+        self._rows = axis_weights(shape[0], height)
+        self._columns = axis_weights(shape[1], width)
+        self._starts = self._rows.indices[self._rows.indptr[:-1]]
+        self._stops = self._rows.indices[self._rows.indptr[1:] - 1] + 1
+        self._result = np.zeros((height, width, shape[2]), dtype=np.float32)
+        self._came = 0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take the next rows, shape (h, W, B)."""
+        top, bottom = self._came, self._came + len(block)
+        self._came = bottom
+        spectra = _tensor(block)
+        valid = _valid_pixels(spectra)
+        self.valid[top:bottom] = valid.numpy()
+        if not valid.all():
+            spectra = torch.where(valid[:, :, None], spectra, 0)
+        flat = spectra.view(len(block), -1)
+        line = torch.empty(1, flat.shape[1])
+        # Rows first: a weighted sum of whole rows runs through memory once, in its order.
+        for row in range(
+            int(np.searchsorted(self._stops, top, side="right")),
+            int(np.searchsorted(self._starts, bottom, side="left")),
+        ):
+            first, last = max(int(self._starts[row]), top), min(int(self._stops[row]), bottom)
+            begin = self._rows.indptr[row] - self._starts[row]
+            weights = torch.from_numpy(self._rows.data[begin + first : begin + last])
+            torch.mm(weights[None], flat[first - top : last - top], out=line)
+            # Columns are linear too: what a row of the result gets from this block is added to
+            # what it got from the block before.
+            self._result[row] += self._columns @ line.view(-1, block.shape[2]).numpy()
+
+    def result(self) -> NDArray[np.float32]:
+        """All that came, resized: shape (height, width, B)."""
+        if not self.valid.all():
+            weight = self._columns @ (self._rows @ self.valid.astype(np.float32)).T
+            self._result /= np.where(weight.T >= 0.5, weight.T, np.float32(np.nan))[:, :, None]
+        return self._result
+
+
+def _valid_pixels(spectra: torch.Tensor) -> torch.Tensor:
+    """Where spectra of shape (h, W, B) are finite in every band, shape (h, W)."""
+    # A sum is finite only if every term is, and takes one pass; large finite numbers may
+    # overflow it, so what it condemns is looked at again.
+    valid = torch.isfinite(spectra.sum(dim=2))
+    if not valid.all():
+        valid[~valid] = torch.isfinite(spectra[~valid]).all(dim=1)
+    return valid
+
+
+def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
+    """An array as torch takes it, who refuses flipped ones and warns of read-only ones: copied."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dmssn import __version__, checkpoint
-from dmssn.batches import Batch, training_batches
+from dmssn.batches import Batch, training_batches, validation_batches
 from dmssn.checkpoint import Header
 from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
 from dmssn.detector import BEST, find_checkpoint
@@ -22,7 +22,7 @@ from dmssn.models.network import DMSSN, NetworkOutput
 from dmssn.runs import Run
 from dmssn.store import PreparedSet
 from dmssn.training import Batches, Trainer
-from dmssn.validation import mean_terms, score_detector
+from dmssn.validation import agreement, mean_terms, score_detector
 
 Terms = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
@@ -95,6 +95,8 @@ def train_detector(
     if init:
         _start_from(network, find_checkpoint(str(init))[1], "detector")
     network.to(device)
+    if config.compile:
+        network.msst.compile()
 
     def terms(network: DMSSN, batch: Batch) -> Terms:
         with precision(config.fit, device):
@@ -207,6 +209,10 @@ def _run(
     def batches(epoch: int) -> Batches:
         order.epoch = epoch
         return loader
+
+    if isinstance(network, DMSSN) and (network.compiled or config.fit.precision != "float32"):
+        scenes = next(validation_batches(prepared, config.fit.batch))
+        run.log(agreement=agreement(network, scenes, config.fit, device))
 
     def save(name: str, averaged: nn.Module, scores: dict[str, float]) -> None:
         described = Header(

@@ -21,6 +21,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 SAID_EVERY = 30.0
 """Seconds between two progress lines within an epoch."""
+CHECKED_EVERY = 50
+"""Steps between two looks at the loss on a GPU: each look waits for all that is under way."""
 
 
 class Batches(Sized, Iterable[Any], Protocol):
@@ -73,6 +75,8 @@ class Trainer(Generic[Network]):
         self.optimizer = torch.optim.AdamW(
             _decay_groups(network, config.weight_decay), lr=config.learning_rate
         )
+        self.device = next(network.parameters()).device
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
         self.progress = Progress()
 
     def fit(
@@ -143,20 +147,26 @@ class Trainer(Generic[Network]):
                     loss=float(sum(totals.values())) / done,
                     epoch_seconds_left=round(left),
                 )
+        self._check(totals)
         return {name: total.item() / len(batches) for name, total in totals.items()}
 
-    def _minimize(self, terms: dict[str, Tensor]) -> None:
-        loss = torch.stack(list(terms.values())).sum()
-        if not loss.isfinite():
+    def _check(self, terms: Mapping[str, Tensor]) -> None:
+        if not all(math.isfinite(term) for term in torch.stack(list(terms.values())).tolist()):
             raise FloatingPointError(
                 f"the loss is not finite at step {self.progress.step}: {_listed(terms)}; "
                 "lower the learning rate"
             )
+
+    def _minimize(self, terms: dict[str, Tensor]) -> None:
+        if self.device.type == "cpu" or self.progress.step % CHECKED_EVERY == 0:
+            self._check(terms)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(torch.stack(list(terms.values())).sum()).backward()
         if self.config.clip:
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)  # not taken when a scaled gradient overflowed
+        self.scaler.update()
         self.progress.step += 1
         if self.config.ema:
             self._average()
@@ -184,7 +194,8 @@ class Trainer(Generic[Network]):
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        header = checkpoint.Header(stage="resume", bands=0, provenance=vars(self.progress))
+        provenance = {**vars(self.progress), "scaler": self.scaler.state_dict()}
+        header = checkpoint.Header(stage="resume", bands=0, provenance=provenance)
         checkpoint.save(path, header, tensors)
 
     def load_state(self, path: Path) -> None:
@@ -207,7 +218,9 @@ class Trainer(Generic[Network]):
         torch.set_rng_state(tensors["random.cpu"])
         if torch.cuda.is_available() and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])
-        self.progress = Progress(**header.provenance)
+        state = dict(header.provenance)
+        self.scaler.load_state_dict(state.pop("scaler", self.scaler.state_dict()))
+        self.progress = Progress(**state)
 
 
 def rate_factor(config: FitConfig, step: int, steps_per_epoch: int) -> float:

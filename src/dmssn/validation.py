@@ -1,5 +1,6 @@
 """What validation measures: losses and quick metrics over the validation scenes."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +18,9 @@ from dmssn.models.network import DMSSN
 from dmssn.store import PreparedSet
 
 Network = TypeVar("Network", bound=nn.Module)
+
+AGREEMENT = 0.02
+"""Most that compiled or low-precision saliency may differ from plain float32, on average."""
 
 
 def mean_terms(
@@ -54,6 +58,40 @@ def score_detector(
             rows.append(_quick_metrics(scene, mask))
     means = {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
     return {name: mean for name, mean in means.items() if not math.isnan(mean)}
+
+
+def agreement(network: DMSSN, batch: Batch, fit: FitConfig, device: torch.device) -> float:
+    """How near compiled or low-precision saliency comes to plain float32 arithmetic.
+
+    Args:
+        network: As it will be trained; its mode is as before afterwards.
+        batch: Scenes to compare on.
+        fit: Its precision.
+        device: Where the network is.
+
+    Returns:
+        Mean absolute difference of the saliency of a batch.
+
+    Raises:
+        FloatingPointError: It is above ``AGREEMENT``: training would go wrong, or already has.
+    """
+    batch = batch.to(device)
+    plain = copy.deepcopy(network).eval()  # a copy is not compiled
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        exact = plain.saliency(batch.spectra, batch.region_map, batch.packing)
+        with precision(fit, device):
+            quick = network.saliency(batch.spectra, batch.region_map, batch.packing)
+    network.train(training)
+    difference = float((quick.float() - exact).abs().mean())
+    if not difference <= AGREEMENT:
+        raise FloatingPointError(
+            f"the saliency in {fit.precision}{', compiled,' if network.compiled else ''} is "
+            f"{difference:.3g} off plain float32 on average, more than {AGREEMENT}; use float32, "
+            "and detector.compile = false"
+        )
+    return difference
 
 
 def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:

@@ -6,6 +6,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
+from dmssn.memory import keep_freed_memory
+
 
 def processes(jobs: int, begin: Callable[[], None] | None = None) -> ProcessPoolExecutor:
     """A pool of worker processes, which leave Ctrl-C to the parent.
@@ -21,6 +23,7 @@ def processes(jobs: int, begin: Callable[[], None] | None = None) -> ProcessPool
 
 def _begin(begin: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     if begin is not None:
         begin()
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dmssn.cube import Cube
     from dmssn.readers import CubeFile, EvenlySpaced
 
 
@@ -67,10 +66,6 @@ class CubeOptions:
             white=self.white,
             dark=self.dark,
         )
-
-    def read(self, path: Path) -> "Cube":
-        """Read a whole cube; raises as ``open``."""
-        return self.open(path).to_cube()
 
     def _wavelengths_nm(self) -> "NDArray[np.float64] | EvenlySpaced | None":
         from dmssn.readers import EvenlySpaced

@@ -55,7 +55,7 @@ def main(
     results = predict_all(
         cubes,
         output,
-        read=options.read,
+        open_cube=options.open,
         detector=detector,
         extras=extras,
         threshold=threshold,

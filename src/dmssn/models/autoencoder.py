@@ -10,7 +10,7 @@ dense batch has shape (N, B, H, W); a packed one is a table (R, B), image after 
 which takes their scale out.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -67,19 +67,59 @@ def instance_norm(x: Tensor, packing: Packing | None = None) -> Tensor:
     """
     if packing is None:
         return F.instance_norm(x, eps=EPSILON)
+    return _standardized(x, packing)[0]
+
+
+def _standardized(x: Tensor, packing: Packing) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """A packed table after instance norm, and each image's weights (r, 1) and 1 / deviation."""
     with torch.autocast(x.device.type, enabled=False):
-        tables = x.to(packing.area.dtype).split(packing.counts)
-        areas = packing.area.split(packing.counts)
-        return torch.cat([_standardize(*image) for image in zip(tables, areas, strict=True)])
+        # A copy that the norm then happens in: a large table is read and written seldom.
+        result = x.to(packing.area.dtype, copy=True)
+        weights, scales = [], []
+        for table, area in zip(
+            result.split(packing.counts), packing.area.split(packing.counts), strict=True
+        ):
+            weight = area / area.sum()
+            table -= weight @ table
+            # A product with thousands of weights rounds the mean; what it left is a hundred
+            # times less, and small enough beside the variance to be taken out afterwards.
+            left = weight @ table
+            scale = torch.rsqrt(weight @ table.square() - left.square() + EPSILON)
+            table -= left
+            table *= scale
+            weights.append(weight[:, None])
+            scales.append(scale)
+        return result, weights, scales
 
 
-def _standardize(table: Tensor, area: Tensor) -> Tensor:
-    """The rows (r, C) of one image, weighted by area (r,)."""
-    weight = area / area.sum()
-    centred = table - weight @ table
-    # A product with thousands of weights rounds the mean; what it left is a hundred times less.
-    centred = centred - weight @ centred
-    return centred * torch.rsqrt(weight @ centred.square() + EPSILON)
+class _NormGELU(torch.autograd.Function):
+    """GELU of the instance norm of a packed table, with few passes over memory.
+
+    For a backward pass only the normalized table is kept, where autograd would keep every step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, packing: Packing) -> Tensor:  # noqa: ANN401
+        normalized, weights, scales = _standardized(x, packing)
+        ctx.save_for_backward(normalized, *weights, *scales)
+        ctx.counts, ctx.dtype = packing.counts, x.dtype
+        return F.gelu(normalized)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        normalized, *rest = ctx.saved_tensors
+        weights, scales = rest[: len(ctx.counts)], rest[len(ctx.counts) :]
+        result = torch.ops.aten.gelu_backward(grads[0], normalized)
+        parts = zip(
+            result.split(ctx.counts), normalized.split(ctx.counts), weights, scales, strict=True
+        )
+        for grad, table, weight, scale in parts:
+            # y = (x - mean) s with s = (variance + e)^-1/2 gives, with weights w,
+            # dx = s (dy - w (sum dy + y sum dy y)).
+            pull = torch.addcmul(grad.sum(dim=0), table, (grad * table).sum(dim=0))
+            grad.addcmul_(pull, weight, value=-1)
+            grad *= scale
+        return result.to(ctx.dtype), None
 
 
 class Layer(nn.Module):
@@ -95,9 +135,12 @@ class Layer(nn.Module):
         """(N, inputs, H, W) to (N, outputs, H, W), or (R, inputs) to (R, outputs)."""
         if packing is None:
             x = self.conv(x)
-        else:
-            x = F.linear(x, self.conv.weight.flatten(1), self.conv.bias)
-        return x if self.plain else F.gelu(instance_norm(x, packing))
+            return x if self.plain else F.gelu(instance_norm(x))
+        x = F.linear(x, self.conv.weight.flatten(1), self.conv.bias)
+        if self.plain:
+            return x
+        activated: Tensor = _NormGELU.apply(x, packing)
+        return activated
 
 
 class Student(nn.Module):

@@ -29,7 +29,7 @@ def spread(code: Tensor, region_map: Tensor) -> Tensor:
 
     Args:
         code: Table (R, C).
-        region_map: (N, H, W) int64: rows of the table, or -1 outside all regions.
+        region_map: (N, H, W) int32 or int64: rows of the table, or -1 outside all regions.
 
     Returns:
         (N, C, H, W), channels last in memory; 0 outside.
@@ -55,12 +55,17 @@ class DMSSN(nn.Module):
         self.student = Student(bands, hidden, config.inputs)
         self.msst = MSST(config)
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the transformer was compiled; a copy of the network is not."""
+        return self.msst._compiled_call_impl is not None
+
     def forward(self, spectra: Tensor, region_map: Tensor, packing: Packing) -> NetworkOutput:
         """Everything training needs, from a packed batch.
 
         Args:
             spectra: Region spectra in [0, 1], (R, B), image after image.
-            region_map: (N, H, W) int64 rows of ``spectra``, -1 outside all regions.
+            region_map: (N, H, W) integer rows of ``spectra``, -1 outside all regions.
             packing: Which rows are whose.
         """
         autoencoder = self.student(spectra, packing)

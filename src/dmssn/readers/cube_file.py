@@ -4,6 +4,7 @@ Letters: H rows, W columns, B bands, h rows of a block.
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,16 +19,19 @@ from dmssn.readers.stored import Array, Loaded, Stored, parsing
 
 BLOCK_BYTES = 32 * 2**20
 """Stored numbers are fetched in blocks of about this size."""
-ROWS_BYTES = 128 * 2**20
-"""Blocks of rows that ``row_blocks`` gives have about this size as float32."""
+ROWS_BYTES = 16 * 2**20
+"""Blocks of rows that ``row_blocks`` gives have about this size as float32 ..."""
+SCATTERED = 4
+"""... times this where the rows of a band lie together: longer pieces, fewer jumps in the file."""
+MOST_BYTES = 256 * 2**20
+"""``row_blocks`` cuts HDF5 chunks in two only if whole ones would make larger blocks than this."""
+TURNED = ("uint8", "int8", "uint16", "int16", "int32", "float32", "float64")
+"""Types that torch knows, in the machine's byte order."""
 
 LISTED = 8
 """Messages name at most this many bands."""
 HUGE = np.float32(1e38)
 """No measurement is this large: beyond it, numbers of one sign all mean "no data" if one does."""
-
-HIGHEST_CHUNK = 2
-"""``row_blocks`` gives up on whole HDF5 chunks that are this many times as high as a block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +98,19 @@ class CubeFile:
         return self.stored.key
 
     def row_blocks(self) -> list[slice]:
-        """Blocks of whole rows, top to bottom, each about 128 MiB once read.
+        """Blocks of whole rows, top to bottom, each 16 to 64 MiB once read.
 
         Their limits fall between the chunks of an HDF5 file, so that no chunk is unpacked twice,
-        unless its chunks are much higher than a block.
+        unless the chunks are so high that a block would be larger than 256 MiB.
         """
         height, width, bands = self.shape
-        rows = max(1, ROWS_BYTES // (width * bands * 4))
+        row = width * bands * 4
+        rows = max(1, ROWS_BYTES * (1 if self.axes[0] == "H" else SCATTERED) // row)
         chunks = getattr(self.stored.array, "chunks", None)
         chunk = chunks[self.axes.index("H")] if chunks else 1
-        if chunk <= HIGHEST_CHUNK * rows:
+        if rows < chunk and chunk * row > MOST_BYTES:
+            rows = max(1, MOST_BYTES // row)
+        else:
             rows = max(1, round(rows / chunk)) * chunk
         return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
@@ -165,6 +172,12 @@ class CubeFile:
         source, axes = _slowest_first(self.stored.array, self.axes)
         first, last = int(self.band_order.min()), int(self.band_order.max()) + 1
         limits = {"H": (top, top + out.shape[0]), "W": (0, out.shape[1]), "B": (first, last)}
+        read_direct = getattr(source, "read_direct", None)
+        as_wanted = axes == "HWB" and source.dtype == out.dtype
+        if read_direct and as_wanted and isinstance(_index(self.band_order), slice):
+            with parsing(self.path):
+                read_direct(out, tuple(slice(*limits[letter]) for letter in axes))
+            return
         for span in _blocks(source, axes, limits):
             wanted = (self.band_order >= span["B"][0]) & (self.band_order < span["B"][1])
             into = np.flatnonzero(wanted)
@@ -175,7 +188,7 @@ class CubeFile:
             spectra = block.transpose([axes.index(letter) for letter in "HWB"])
             bands = _index(self.band_order[into] - span["B"][0])
             h, w = ((span[k][0] - limits[k][0], span[k][1] - limits[k][0]) for k in "HW")
-            out[slice(*h), slice(*w), _index(into)] = spectra[:, :, bands]
+            _copy(spectra[:, :, bands], out[slice(*h), slice(*w)], _index(into))
 
     def _calibrate(self, out: NDArray[np.float32]) -> None:
         """Mark missing numbers and scale, in place, a row at a time to need no second cube."""
@@ -231,6 +244,18 @@ def _blocks(
     edges = [*range(low - low % steps[cut], high, length), high]
     for start, stop in pairwise(edges):
         yield limits | {axes[cut]: (max(start, low), stop)}
+
+
+def _copy(spectra: NDArray[Any], out: NDArray[np.float32], bands: slice | NDArray[np.intp]) -> None:
+    """Copy numbers of any type and order of axes to bands of ``out``."""
+    # Of turned axes torch's copy takes half the time, on all cores it may use. A command that
+    # does without torch is not made to load it: that takes longer than the copy of most cubes.
+    torch = sys.modules.get("torch")
+    turned = spectra.strides[-1] > spectra.itemsize and spectra.dtype in TURNED
+    if torch is not None and turned and spectra.flags.writeable and isinstance(bands, slice):
+        torch.from_numpy(out[:, :, bands]).copy_(torch.from_numpy(spectra))
+    else:
+        out[:, :, bands] = spectra
 
 
 def _index(numbers: NDArray[np.intp]) -> slice | NDArray[np.intp]:
