@@ -1,0 +1,26 @@
+"""The cases, in the order of the table."""
+
+from benchmarks.case import Case
+from benchmarks.cases import (
+    gpu,
+    homogenizing,
+    machine,
+    networks,
+    pictures,
+    predicting,
+    quality,
+    scaling,
+    training,
+)
+
+CASES: tuple[Case, ...] = (
+    *machine.CASES,
+    *homogenizing.CASES,
+    *quality.CASES,
+    *networks.CASES,
+    *training.CASES,
+    *pictures.CASES,
+    *predicting.CASES,
+    *scaling.CASES,
+    *gpu.CASES,
+)
