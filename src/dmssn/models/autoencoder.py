@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-5  # added to the variance; the published networks' value, and PyTorch's default
+ROWS_TOGETHER = 256
+"""Rows of a table that are summed in its own precision before sums are added in float64."""
 
 
 class Packing(NamedTuple):
@@ -80,16 +82,41 @@ def _standardized(x: Tensor, packing: Packing) -> tuple[Tensor, list[Tensor], li
             result.split(packing.counts), packing.area.split(packing.counts), strict=True
         ):
             weight = area / area.sum()
-            table -= weight @ table
-            # A product with thousands of weights rounds the mean; what it left is a hundred
-            # times less, and small enough beside the variance to be taken out afterwards.
-            left = weight @ table
-            scale = torch.rsqrt(weight @ table.square() - left.square() + EPSILON)
-            table -= left
+            table -= _weighted_sum(weight, table)
+            scale = torch.rsqrt(_weighted_sum(weight, table.square()) + EPSILON)
             table *= scale
             weights.append(weight[:, None])
             scales.append(scale)
         return result, weights, scales
+
+
+def _weighted_sum(weight: Tensor, table: Tensor) -> Tensor:
+    """Rows (r, C) times weights (r,), summed, shape (C,); a plain product rounds more."""
+    whole = len(table) // ROWS_TOGETHER * ROWS_TOGETHER
+    parts = torch.bmm(
+        weight[:whole].view(-1, 1, ROWS_TOGETHER), table[:whole].unflatten(0, (-1, ROWS_TOGETHER))
+    )
+    total: Tensor = parts.sum(dim=(0, 1), dtype=torch.float64) + weight[whole:] @ table[whole:]
+    return total.to(table.dtype)
+
+
+def _centred(spectra: Tensor, packing: Packing | None) -> Tensor:
+    """A packed table less the mean spectrum of each image; a dense batch as it is.
+
+    The norm after the first layer takes a constant out anyway, but by then a product with
+    spectra far from zero has rounded them.
+    """
+    if packing is None:
+        return spectra
+    result = torch.empty_like(spectra)
+    for table, area, into in zip(
+        spectra.split(packing.counts),
+        packing.area.split(packing.counts),
+        result.split(packing.counts),
+        strict=True,
+    ):
+        torch.sub(table, _weighted_sum(area / area.sum(), table), out=into)
+    return result
 
 
 class _NormGELU(torch.autograd.Function):
@@ -161,14 +188,14 @@ class Student(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing | None = None) -> AutoencoderOutput:
         """Encode and decode spectra in [0, 1], dense (N, B, H, W) or packed (R, B)."""
-        encoded = self.encoder[0](x, packing)
+        encoded = self.encoder[0](_centred(x, packing), packing)
         code = self.encoder[1](encoded, packing)
         decoded = self.decoder[0](code, packing)
         return AutoencoderOutput(encoded, code, decoded, self.decoder[1](decoded, packing))
 
     def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         """Only the code, (N, C, H, W) or (R, C)."""
-        return _run(self.encoder, x, packing)
+        return _run(self.encoder, _centred(x, packing), packing)
 
 
 class TeacherBlock(nn.Module):
@@ -251,14 +278,14 @@ class Teacher(nn.Module):
     def features(self, x: Tensor, packing: Packing | None = None) -> Features:
         """Only what the student imitates, two thirds of the work; raises as ``forward`` does."""
         self._refuse_table(packing)
-        encoded = _run(self.encoder[:3], x, packing)
+        encoded = _run(self.encoder[:3], _centred(x, packing), packing)
         code = _run(self.encoder[3:], encoded, packing)
         return Features(encoded, code, _run(self.decoder[:2], code, packing))
 
     def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         """Only the code, (N, 32, H, W) or (R, 32); raises as ``forward`` does."""
         self._refuse_table(packing)
-        return _run(self.encoder, x, packing)
+        return _run(self.encoder, _centred(x, packing), packing)
 
     def _refuse_table(self, packing: Packing | None) -> None:
         if self.spatial and packing is not None:
