@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import block_diag
 from scipy.stats import multivariate_normal
+from sklearn.cluster import kmeans_plusplus
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
@@ -278,6 +279,27 @@ def test_any_finite_pixels_have_components(mode, data):
     found = mixture.components(data, MixtureConfig(mode=mode, components=4, iterations=3))
     assert found.shape == (len(data),)
     assert 0 <= found.min() <= found.max() < 4
+
+
+def test_the_first_centres_lie_apart_and_differ_by_seed():
+    groups = torch.eye(9).repeat_interleave(50, dim=0) + 0.01 * torch.randn(450, 9)
+    seen = set()
+    for seed in range(5):
+        rows = mixture._spread_out(groups, 9, np.random.default_rng(seed))
+        assert sorted(row // 50 for row in rows) == list(range(9))  # one of each group
+        seen.add(tuple(rows))
+    assert len(seen) == 5
+
+
+def test_the_first_centres_are_as_far_apart_as_scikit_learns():
+    data = torch.from_numpy(spectra(4000, groups=12))
+    costs = []
+    for seed in range(8):
+        ours = data[mixture._spread_out(data, 12, np.random.default_rng(seed))]
+        theirs = torch.from_numpy(kmeans_plusplus(data.numpy(), 12, random_state=seed)[0])
+        costs.append([float(torch.cdist(data, c).amin(1).square().sum()) for c in (ours, theirs)])
+    ratio = np.mean(costs, axis=0)
+    assert ratio[0] < 1.05 * ratio[1]
 
 
 def test_kmeans_centres_are_near_the_means_of_their_rows():

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
 from dmssn.config import MixtureConfig
@@ -97,15 +96,38 @@ def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor
     """
     sample = _draw(x, START_SAMPLE, generator)
     distinct = min(components, len(torch.unique(sample, dim=0)))
-    seed = int(generator.integers(2**31))
-    found, _ = kmeans_plusplus(sample.numpy(), distinct, random_state=seed)
-    centres = torch.from_numpy(found)
+    centres = sample[_spread_out(sample, distinct, generator)]
     for _ in range(LLOYD_STEPS):
         labels = nearest(x, centres)
         counts = torch.bincount(labels, minlength=distinct).to(x.dtype)
         sums = torch.zeros_like(centres).index_add_(0, labels, x)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
     return centres
+
+
+def _spread_out(x: Tensor, count: int, generator: np.random.Generator) -> list[int]:
+    """Rows of ``x`` (P, D) that lie far apart, by greedy k-means++.
+
+    Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007: each next
+    row is drawn by its squared distance to the nearest so far; of a few draws the one that lowers
+    the sum of these most is taken (their section 5, and scikit-learn's number of draws).
+    """
+
+    def squared_distances(rows: list[int]) -> Tensor:
+        exact = "donot_use_mm_for_euclid_dist"  # copies of a row are at distance 0
+        return torch.cdist(x[rows], x, compute_mode=exact).square()
+
+    chosen = [int(generator.integers(len(x)))]
+    gap = squared_distances(chosen)[0]
+    for _ in range(1, count):
+        sums = gap.double().cumsum(0)
+        draws = torch.from_numpy(generator.random(2 + int(math.log(count)))) * sums[-1]
+        rows = torch.searchsorted(sums, draws, right=True).clamp(max=len(x) - 1).tolist()
+        gaps = torch.minimum(gap, squared_distances(rows))
+        best = int(gaps.sum(dim=1).argmin())
+        chosen.append(rows[best])
+        gap = gaps[best]
+    return chosen
 
 
 def nearest(x: Tensor, centres: Tensor) -> Tensor:
