@@ -2,7 +2,7 @@
 
 Covariances are full among the leading dimensions and diagonal in the others. On the scene's
 principal components, which ``components`` works in, that takes two modes. ``exact``, as published:
-full in all of them (turning the axes changes nothing). ``fast``: full in the leading 32, where
+full in all of them (turning the axes changes nothing). ``fast``: full in the leading 48, where
 all but noise lies, diagonal in the rest, none of which is thrown away; fitted on a sample; one
 pass gives every pixel its component.
 
@@ -22,19 +22,21 @@ from dmssn.config import MixtureConfig
 VARIANCE_FLOOR = 1e-6
 """Added to every variance, in standardized units; scikit-learn's default."""
 LEAST_VARIANCE = 1e-10
-"""Principal components of less are left out: beside the floor nothing shows of them."""
-FULL = 32
+"""Principal components of less ``fast`` leaves out: beside the floor nothing shows of them."""
+FULL = 48
 """Leading principal components with full covariances in ``fast``."""
 SAMPLE = 65536
-"""Pixels the axes, the start and ``fast`` are fitted on at most."""
+"""Pixels the start and ``fast`` are fitted on at most."""
+AXES_SAMPLE = 16384
+"""Pixels the principal components are those of."""
 START_SAMPLE = 8192
 """Pixels k-means++ chooses its centres from."""
 PIXELS_AT_ONCE = 16384
 """Pixels in one step; bounds memory to this times D."""
-NUMBERS_AT_ONCE = 2**20
+NUMBERS_AT_ONCE = 2**21
 """Whitened numbers in one matrix product: about what the processor's own memory holds."""
-PIXELS_IN_PRODUCT = 4096
-COLUMNS_AT_ONCE = 64
+PIXELS_IN_PRODUCT = 2048
+COLUMNS_AT_ONCE = 16
 """Columns of a whitening in one product; whole ones would multiply its empty triangle."""
 LLOYD_STEPS = 3
 """k-means steps between the k-means++ centres and EM."""
@@ -73,12 +75,15 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     generator = np.random.default_rng(config.seed)
     data = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
     sample = _draw(data, SAMPLE, generator)
-    axes = _principal_axes(sample)
+    least = 0.0 if config.mode == "exact" else LEAST_VARIANCE
+    axes = _principal_axes(_draw(sample, AXES_SAMPLE, generator), least)
     sample = axes.project(sample)
-    centres = kmeans(sample, config.components, generator)
+    # For either mode where all but noise lies, so that both start alike.
+    centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
     full = sample.shape[1] if config.mode == "exact" else min(FULL, sample.shape[1])
     training = axes.project(data) if config.mode == "exact" and len(sample) < len(data) else sample
-    mixture = fit(training, nearest(training, centres), config.iterations, full=full)
+    start = nearest(training[:, :FULL], centres)
+    mixture = fit(training, start, config.iterations, full=full)
     labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
     return torch.cat(labels).to(torch.int32).numpy()
 
@@ -288,12 +293,12 @@ class _Axes(NamedTuple):
         return (x - self.centre) @ self.axes
 
 
-def _principal_axes(sample: Tensor) -> _Axes:
-    """All axes along which a sample (P, B) varies, at least one."""
+def _principal_axes(sample: Tensor, least: float) -> _Axes:
+    """All axes along which a sample (P, B) has at least some variance, and at least one."""
     centre = sample.mean(dim=0, dtype=torch.float64)
     centred = (sample - centre.float()).double()
     variances, axes = torch.linalg.eigh(centred.T @ centred / len(sample))
-    kept = max(1, int((variances > LEAST_VARIANCE).sum()))
+    kept = max(1, int((variances.clamp(min=0) >= least).sum()))
     return _Axes(centre.float(), axes.flip(1)[:, :kept].float().contiguous())
 
 
