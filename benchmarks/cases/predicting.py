@@ -19,6 +19,9 @@ READINGS = 6.0
 """How many times as long as reading the command may take, start-up apart."""
 PEAK = 1.5
 """Gigabytes the command may have at a time; the cube alone is 1.67 GB."""
+READY, NEW = "a ready array", "a new array"
+TINY, IMPORTS = "its run on a tiny cube", "its imports"
+IMPORTING = "import dmssn.predicting, dmssn.readers.hdf5"
 VARIANTS: dict[str, dict[str, Any]] = {
     "contiguous": {},
     "chunked": {"chunks": True},
@@ -55,35 +58,49 @@ def _point(variant: str, path: Path, tiny: Path, shape: tuple[int, ...], *, warm
         with h5py.File(path) as file:
             file["dataset"].read_direct(ready)
 
-    def command(cube: Path, band_axis: int) -> dict[str, float]:
-        # Told, for from the lengths of a tiny cube the axis of the bands cannot be guessed.
-        options = ["-o", str(output), "--band-axis", str(band_axis)]
-        words = [sys.executable, "-m", "dmssn", "predict", str(cube), *options]
-        launcher = [sys.executable, "-m", "benchmarks.launching", *words]
+    def reading_anew(watch: Stopwatch) -> None:
+        with h5py.File(path) as file:
+            file["dataset"][()]
+
+    def launch(*words: str) -> dict[str, float]:
+        launcher = [sys.executable, "-m", "benchmarks.launching", sys.executable, *words]
         done = subprocess.run(launcher, stdout=subprocess.PIPE, text=True, check=True)
         told: dict[str, float] = json.loads(done.stdout)
         return told
+
+    def command(cube: Path, band_axis: int) -> dict[str, float]:
+        # Told, for from the lengths of a tiny cube the axis of the bands cannot be guessed.
+        options = ["-o", str(output), "--band-axis", str(band_axis)]
+        return launch("-m", "dmssn", "predict", str(cube), *options)
 
     memory: dict[str, int] = {}
 
     def judge(timings: Mapping[str, Timing], results: Mapping[str, Any]) -> list[Finding]:
         middle = medians(timings)
         memory["dmssn"] = int(results["dmssn"]["peak"])
-        share = (middle["dmssn"] - middle["start-up"]) / middle["reading"]
+
+        def share(beside: str, reading: str) -> Finding:
+            found = (middle["dmssn"] - middle[beside]) / middle[reading]
+            name = f"the command less {beside}, in readings into {reading}"
+            return Finding(name, found, READINGS, kind="criterion")
+
         written = sorted(file.name for file in output.glob(f"{path.stem}.*"))
         return [
             Finding("pictures written", len(written), 2, at_most=False),
-            Finding(
-                "the command without its start-up, in readings", share, READINGS, kind="criterion"
-            ),
+            share(TINY, NEW),
+            share(IMPORTS, NEW),
+            share(TINY, READY),
+            share(IMPORTS, READY),
             Finding("peak memory, GB", memory["dmssn"] / 1e9, PEAK, kind="criterion"),
         ]
 
     height, width, bands = shape
     sides = [
         Side("dmssn", lambda watch: command(path, band_axis), warm=warm),
-        Side("reading", reading),
-        Side("start-up", lambda watch: command(tiny, 2), warm=warm),
+        Side(READY, reading),
+        Side(NEW, reading_anew),
+        Side(TINY, lambda watch: command(tiny, 2), warm=warm),
+        Side(IMPORTS, lambda watch: launch("-c", IMPORTING), warm=warm),
     ]
     facts = {"height": height, "width": width, "bands": bands}
     return Point(sides, facts, judge, variant, memory=memory)
@@ -93,10 +110,11 @@ CASES = (
     Case(
         "predict_full",
         "The command `dmssn predict` on a whole picture in an HDF5 file, from the start of the "
-        "program to the pictures on disk, beside h5py reading the same file into a ready array, "
-        "from a warm cache. The command chooses its allocator itself.",
+        "program to the pictures on disk, beside h5py reading the same file, from a warm "
+        "cache, into an array that has its pages and into a new one. The command chooses its "
+        "allocator itself.",
         _build,
-        (Row("predict_full", "reading", compared=False),),
+        (Row("predict_full", READY, compared=False, others=(NEW, TINY, IMPORTS)),),
         repeats=5,
         allocators=("default",),
         memory=False,
