@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dmssn.models.msst import MSSTConfig
 
 FLOAT = 4
-LEADING = 48
+LEADING = 40
 """Q: principal components with full covariances in the fast mixture; the others' are diagonal."""
 SAMPLE = 65_536
 """Pixels the fast mixture is fitted on."""

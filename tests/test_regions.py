@@ -135,6 +135,7 @@ def test_a_region_without_pixels_sums_to_zero():
     sums = regions.region_sums(pixels, np.array([2, -1, 2, 0]), 4)
     assert sums.tolist() == [[6, 7], [0, 0], [4, 6], [0, 0]]
 
+
 def test_a_cube_of_one_spectrum_is_flat():
     region_map = np.array([[0, 1], [OUTSIDE, 1]], dtype=np.int32)
     for spectra, flat in (([[1, 2], [1, 2]], True), ([[1, 2], [1, 3]], False)):

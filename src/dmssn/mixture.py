@@ -2,7 +2,7 @@
 
 Covariances are full among the leading dimensions and diagonal in the others. On the scene's
 principal components, which ``components`` works in, that takes two modes. ``exact``, as published:
-full in all of them (turning the axes changes nothing). ``fast``: full in the leading 48, where
+full in all of them (turning the axes changes nothing). ``fast``: full in the leading 40, where
 all but noise lies, diagonal in the rest, none of which is thrown away; fitted on a sample; one
 pass gives every pixel its component.
 
@@ -23,7 +23,7 @@ VARIANCE_FLOOR = 1e-6
 """Added to every variance, in standardized units; scikit-learn's default."""
 LEAST_VARIANCE = 1e-10
 """Principal components of less ``fast`` leaves out: beside the floor nothing shows of them."""
-FULL = 48
+FULL = 40
 """Leading principal components with full covariances in ``fast``."""
 SAMPLE = 65536
 """Pixels the start and ``fast`` are fitted on at most."""
@@ -162,7 +162,8 @@ def fit(x: Tensor, start: Tensor, iterations: int, *, full: int) -> Mixture:
     for _ in range(iterations):
         step = _Sums(components, x.shape[1], full, mixture.means)
         for block in x.split(PIXELS_AT_ONCE):
-            step.add(block, log_joint(block, mixture).softmax(dim=1))
+            # Along the other axis of the same numbers: a row a component, as they lie.
+            step.add(block, log_joint(block, mixture).T.softmax(dim=0).T)
         mixture = step.mixture()
     return mixture
 
@@ -182,9 +183,10 @@ def log_joint(x: Tensor, mixture: Mixture) -> Tensor:
     """Log of weight times density, of each row in each component; shape (P, K)."""
     full = mixture.factors.shape[1]
     means, rest = mixture.means[:, full:], mixture.precisions
-    # The square of the distance in the diagonal dimensions, expanded: two matrix products. They
+    # The square of the distance in the diagonal dimensions, expanded: one matrix product. They
     # are the trailing principal components, whose values are small: little cancels.
-    linear, offset = means * rest, (means.square() * rest).sum(dim=1)
+    expanded = torch.cat([rest, -2 * means * rest], dim=1)
+    offset = (means.square() * rest).sum(dim=1)
     constant = (
         mixture.log_weights
         + mixture.factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
@@ -196,8 +198,8 @@ def log_joint(x: Tensor, mixture: Mixture) -> Tensor:
         distance = result[:, part]
         _whitened_squares(x[part, :full], mixture, distance)
         if full < x.shape[1]:
-            others = x[part, full:].T
-            distance.addmm_(rest, others.square()).addmm_(linear, others, alpha=-2)
+            others = x[part, full:]
+            distance.addmm_(expanded, torch.cat([others.square(), others], dim=1).T)
         torch.sub(constant[:, None], distance, alpha=0.5, out=distance)
     return result.T
 
@@ -290,7 +292,7 @@ class _Axes(NamedTuple):
 
     def project(self, x: Tensor) -> Tensor:
         """Coordinates (P, D) of spectra (P, B)."""
-        return (x - self.centre) @ self.axes
+        return torch.addmm(-(self.centre @ self.axes), x, self.axes)
 
 
 def _principal_axes(sample: Tensor, least: float) -> _Axes:

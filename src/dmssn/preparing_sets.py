@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def _prepare_one(
             return f"{scene.mask}: {found}, its cube is {height} x {width}"
         small = resize(mask.astype(np.float32), config.size, config.size) >= 0.5
         prepared = homogenize(survey(cube, config.size, bands), config, statistics)
+        prepared = replace(prepared, name=scene.name)  # a folder's link may be called otherwise
         if prepared.flat and scene.split == "train":
             return (
                 f"{scene.cube}: one spectrum for all pixels, nothing to learn from; take it out of "
