@@ -22,7 +22,7 @@ smoke: $(READY)
 	$(BIN)/dmssn train recipes/smoke.toml --teacher runs/smoke/teacher --run runs/smoke/detector
 	$(BIN)/python recipes/smoke_check.py runs/smoke/detector
 
-# Every stage beside a plain implementation of it: over an hour on two cores, with nothing else running.
+# Every stage beside a plain implementation of it: over half an hour on two cores, with nothing else running.
 bench: $(READY)
 	$(BIN)/python -m benchmarks --json runs/bench.json --report docs
 

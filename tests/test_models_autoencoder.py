@@ -1,5 +1,7 @@
 """The autoencoders: packed tables against dense cubes, and what a teacher sees."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -86,6 +88,29 @@ def test_the_packed_norm_of_thousands_of_regions_is_as_exact_as_the_dense_one() 
     exact = instance_norm(table.double(), Packing(area.double(), (8000,)))
     found = instance_norm(table, Packing(area, (8000,)))
     torch.testing.assert_close(found, exact.float(), atol=5e-5, rtol=0)
+
+
+@pytest.mark.parametrize("network", [Student, Teacher])
+def test_tables_are_nearer_to_float64_than_cubes(network: type[Student] | type[Teacher]) -> None:
+    torch.manual_seed(0)
+    autoencoder = network(40)
+    spectra, region_map, packing = homogenized(images=1, bands=40, side=96, regions=4000)
+    spectra = 0.8 + 0.1 * spectra  # far from zero, as reflectances of one scene are
+    exact = copy.deepcopy(autoencoder).double()(as_cubes(spectra.double(), region_map))
+    with torch.no_grad():
+        packed = autoencoder(spectra, packing)
+        dense = autoencoder(as_cubes(spectra, region_map))
+    for table, cube, truth in zip(packed, dense, exact, strict=True):
+        off = (as_cubes(table, region_map) - truth).abs().max()
+        assert off < 0.7 * (cube - truth).abs().max()
+
+
+def test_a_loss_on_a_table_has_the_gradient_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    student = Student(5, hidden=6, code=3).double()
+    packing = Packing(torch.tensor([3.0, 1.0, 2.0, 5.0, 4.0]).double(), (3, 2))
+    spectra = torch.rand(5, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: student(x, packing), (spectra,))
 
 
 def test_packed_norm_of_two_regions_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -301,6 +302,18 @@ def test_an_envi_header_stands_for_its_raw_file_and_a_folder_for_its_pictures(fo
     (folder / "cubes" / "train_1").mkdir()
     found = {scene.name: scene.cube.name for scene in scenes(folder)}
     assert (found["train_0"], found["train_1"]) == ("train_0.hdr", "train_1")
+
+
+def test_a_link_to_a_folder_of_pictures_keeps_its_own_name(folder, tmp_path):
+    (folder / "cubes" / "train_0.npz").unlink()
+    elsewhere = tmp_path / "camera_7"
+    elsewhere.mkdir()
+    for band in range(4):
+        levels = np.random.default_rng(band).integers(0, 255, (36, 44), dtype=np.uint8)
+        Image.fromarray(levels).save(elsewhere / f"{band}.png")
+    (folder / "cubes" / "train_0").symlink_to(elsewhere)
+    prepare_set(folder, tmp_path / "set", replace(CONFIG, bands=4))
+    assert read_scene(tmp_path / "set", "train_0").cube.name == "train_0"
 
 
 def test_the_command_prepares_what_its_recipe_says(folder, tmp_path, capsys, monkeypatch):

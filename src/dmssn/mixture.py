@@ -2,9 +2,9 @@
 
 Covariances are full among the leading dimensions and diagonal in the others. On the scene's
 principal components, which ``components`` works in, that takes two modes. ``exact``, as published:
-full in all of them (turning the axes changes nothing). ``fast``: full in the leading 40, where
-all but noise lies, diagonal in the rest, none of which is thrown away; fitted on a sample; one
-pass gives every pixel its component.
+full in all of them (turning the axes changes nothing). ``fast``: full in the leading 40 (of small
+scenes, more), where all but noise lies, diagonal in the rest, none of which is thrown away; fitted
+on a sample; one pass gives every pixel its component.
 
 Letters: P pixels, D dimensions (principal components), Q of them the leading ones, K components.
 """
@@ -24,7 +24,8 @@ VARIANCE_FLOOR = 1e-6
 LEAST_VARIANCE = 1e-10
 """Principal components of less ``fast`` leaves out: beside the floor nothing shows of them."""
 FULL = 40
-"""Leading principal components with full covariances in ``fast``."""
+"""Leading principal components with full covariances in ``fast``, for ``SAMPLE`` pixels; the cost
+grows with their square, and fewer pixels afford as many more."""
 SAMPLE = 65536
 """Pixels the start and ``fast`` are fitted on at most."""
 AXES_SAMPLE = 16384
@@ -80,12 +81,17 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     sample = axes.project(sample)
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
-    full = sample.shape[1] if config.mode == "exact" else min(FULL, sample.shape[1])
+    full = sample.shape[1] if config.mode == "exact" else _affordable(*sample.shape)
     training = axes.project(data) if config.mode == "exact" and len(sample) < len(data) else sample
     start = nearest(training[:, :FULL], centres)
     mixture = fit(training, start, config.iterations, full=full)
     labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
     return torch.cat(labels).to(torch.int32).numpy()
+
+
+def _affordable(pixels: int, dimensions: int) -> int:
+    """Leading dimensions with full covariances in ``fast``: more where there are fewer pixels."""
+    return min(dimensions, int(FULL * math.sqrt(SAMPLE / pixels)))
 
 
 def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor:
