@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 
 from dmssn import mixture
 from dmssn.config import MixtureConfig
+from dmssn.kmeans import kmeans, nearest, spread_out
 
 
 def spectra(pixels: int = 3000, bands: int = 12, groups: int = 6, seed: int = 0):
@@ -230,7 +231,7 @@ def test_turning_the_axes_changes_nothing_for_exact():
 
 def test_fast_fitted_on_a_sample_gives_every_pixel_a_component(monkeypatch):
     monkeypatch.setattr(mixture, "SAMPLE", 500)
-    monkeypatch.setattr(mixture, "START_SAMPLE", 200)
+    monkeypatch.setattr("dmssn.kmeans.START_SAMPLE", 200)
     data = spectra(3000)
     found = mixture.components(data, MixtureConfig(components=6))
     assert found.shape == (3000,)
@@ -291,7 +292,7 @@ def test_the_first_centres_lie_apart_and_differ_by_seed():
     groups = torch.eye(9).repeat_interleave(50, dim=0) + 0.01 * torch.randn(450, 9)
     seen = set()
     for seed in range(5):
-        rows = mixture._spread_out(groups, 9, np.random.default_rng(seed))
+        rows = spread_out(groups, 9, np.random.default_rng(seed))
         assert sorted(row // 50 for row in rows) == list(range(9))  # one of each group
         seen.add(tuple(rows))
     assert len(seen) == 5
@@ -301,7 +302,7 @@ def test_the_first_centres_are_as_far_apart_as_scikit_learns():
     data = torch.from_numpy(spectra(4000, groups=12))
     costs = []
     for seed in range(8):
-        ours = data[mixture._spread_out(data, 12, np.random.default_rng(seed))]
+        ours = data[spread_out(data, 12, np.random.default_rng(seed))]
         theirs = torch.from_numpy(kmeans_plusplus(data.numpy(), 12, random_state=seed)[0])
         costs.append([float(torch.cdist(data, c).amin(1).square().sum()) for c in (ours, theirs)])
     ratio = np.mean(costs, axis=0)
@@ -310,9 +311,9 @@ def test_the_first_centres_are_as_far_apart_as_scikit_learns():
 
 def test_kmeans_centres_are_near_the_means_of_their_rows():
     data = torch.from_numpy(spectra())
-    centres = mixture.kmeans(data, 6, np.random.default_rng(0))
+    centres = kmeans(data, 6, np.random.default_rng(0))
     assert centres.shape == (6, 12)
-    labels = mixture.nearest(data, centres)
+    labels = nearest(data, centres)
     torch.testing.assert_close(labels, torch.cdist(data, centres).argmin(dim=1))
     assert labels.unique().tolist() == list(range(6))
     # Nearer to the mean of its own group than to that of another, up to a last Lloyd step.

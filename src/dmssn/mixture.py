@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dmssn.config import MixtureConfig
+from dmssn.kmeans import draw, kmeans, nearest
 
 VARIANCE_FLOOR = 1e-6
 """Added to every variance, in standardized units; scikit-learn's default."""
@@ -30,8 +31,6 @@ SAMPLE = 65536
 """Pixels the start and ``fast`` are fitted on at most."""
 AXES_SAMPLE = 16384
 """Pixels the principal components are those of."""
-START_SAMPLE = 8192
-"""Pixels k-means++ chooses its centres from."""
 PIXELS_AT_ONCE = 16384
 """Pixels in one step; bounds memory to this times D."""
 NUMBERS_AT_ONCE = 2**21
@@ -39,8 +38,6 @@ NUMBERS_AT_ONCE = 2**21
 PIXELS_IN_PRODUCT = 2048
 COLUMNS_AT_ONCE = 16
 """Columns of a whitening in one product; whole ones would multiply its empty triangle."""
-LLOYD_STEPS = 3
-"""k-means steps between the k-means++ centres and EM."""
 
 
 class Mixture(NamedTuple):
@@ -75,9 +72,9 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     """
     generator = np.random.default_rng(config.seed)
     data = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
-    sample = _draw(data, SAMPLE, generator)
+    sample = draw(data, SAMPLE, generator)
     least = 0.0 if config.mode == "exact" else LEAST_VARIANCE
-    axes = _principal_axes(_draw(sample, AXES_SAMPLE, generator), least)
+    axes = _principal_axes(draw(sample, AXES_SAMPLE, generator), least)
     sample = axes.project(sample)
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
@@ -92,59 +89,6 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
 def _affordable(pixels: int, dimensions: int) -> int:
     """Leading dimensions with full covariances in ``fast``: more where there are fewer pixels."""
     return min(dimensions, int(FULL * math.sqrt(SAMPLE / pixels)))
-
-
-def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor:
-    """k-means++ centres chosen from a sample, and a few Lloyd steps on all rows.
-
-    Args:
-        x: Shape (P, D).
-        components: Centres at most; fewer when there are fewer distinct rows.
-        generator: Draws the sample and the centres.
-
-    Returns:
-        Centres, shape (K, D).
-    """
-    sample = _draw(x, START_SAMPLE, generator)
-    distinct = min(components, len(torch.unique(sample, dim=0)))
-    centres = sample[_spread_out(sample, distinct, generator)]
-    for _ in range(LLOYD_STEPS):
-        labels = nearest(x, centres)
-        counts = torch.bincount(labels, minlength=distinct).to(x.dtype)
-        sums = torch.zeros_like(centres).index_add_(0, labels, x)
-        centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
-    return centres
-
-
-def _spread_out(x: Tensor, count: int, generator: np.random.Generator) -> list[int]:
-    """Rows of ``x`` (P, D) that lie far apart, by greedy k-means++.
-
-    Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007: each next
-    row is drawn by its squared distance to the nearest so far; of a few draws the one that lowers
-    the sum of these most is taken (their section 5, and scikit-learn's number of draws).
-    """
-
-    def squared_distances(rows: list[int]) -> Tensor:
-        exact = "donot_use_mm_for_euclid_dist"  # copies of a row are at distance 0
-        return torch.cdist(x[rows], x, compute_mode=exact).square()
-
-    chosen = [int(generator.integers(len(x)))]
-    gap = squared_distances(chosen)[0]
-    for _ in range(1, count):
-        sums = gap.double().cumsum(0)
-        draws = torch.from_numpy(generator.random(2 + int(math.log(count)))) * sums[-1]
-        rows = torch.searchsorted(sums, draws, right=True).clamp(max=len(x) - 1).tolist()
-        gaps = torch.minimum(gap, squared_distances(rows))
-        best = int(gaps.sum(dim=1).argmin())
-        chosen.append(rows[best])
-        gap = gaps[best]
-    return chosen
-
-
-def nearest(x: Tensor, centres: Tensor) -> Tensor:
-    """Number of the nearest centre (K, D) to each row of ``x`` (P, D); shape (P,), int64."""
-    half = centres.square().sum(dim=1) / 2
-    return torch.cat([(half - b @ centres.T).argmin(dim=1) for b in x.split(PIXELS_AT_ONCE)])
 
 
 def fit(x: Tensor, start: Tensor, iterations: int, *, full: int) -> Mixture:
@@ -308,12 +252,3 @@ def _principal_axes(sample: Tensor, least: float) -> _Axes:
     variances, axes = torch.linalg.eigh(centred.T @ centred / len(sample))
     kept = max(1, int((variances.clamp(min=0) >= least).sum()))
     return _Axes(centre.float(), axes.flip(1)[:, :kept].float().contiguous())
-
-
-def _draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:
-    """At most ``most`` rows, in their order."""
-    if len(x) <= most:
-        return x
-    chosen = generator.choice(len(x), size=most, replace=False)
-    chosen.sort()
-    return x[torch.from_numpy(chosen)]

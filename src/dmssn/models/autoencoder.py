@@ -108,15 +108,8 @@ def _centred(spectra: Tensor, packing: Packing | None) -> Tensor:
     """
     if packing is None:
         return spectra
-    result = torch.empty_like(spectra)
-    for table, area, into in zip(
-        spectra.split(packing.counts),
-        packing.area.split(packing.counts),
-        result.split(packing.counts),
-        strict=True,
-    ):
-        torch.sub(table, _weighted_sum(area / area.sum(), table), out=into)
-    return result
+    tables = zip(spectra.split(packing.counts), packing.area.split(packing.counts), strict=True)
+    return torch.cat([table - _weighted_sum(area / area.sum(), table) for table, area in tables])
 
 
 class _NormGELU(torch.autograd.Function):
