@@ -132,7 +132,8 @@ def test_bags_of_any_size_give_the_same_means(monkeypatch):
 
 def test_a_region_without_pixels_sums_to_zero():
     pixels = np.arange(8, dtype=np.float32).reshape(4, 2)
-    sums = regions.region_sums(pixels, np.array([2, -1, 2, 0]), 4)
+    sums, counts = regions.region_sums(pixels, np.array([2, -1, 2, 0]), 4)
+    assert counts.tolist() == [1, 0, 2, 0]
     assert sums.tolist() == [[6, 7], [0, 0], [4, 6], [0, 0]]
 
 

@@ -10,14 +10,12 @@ from benchmarks.baselines import losses as plain_losses
 from benchmarks.baselines import networks as plain
 from benchmarks.case import Case, Point, Row
 from benchmarks.cases.networks import facts_of, inference_work, network_pair
-from benchmarks.cases.training import detector_work, minimize
+from benchmarks.cases.training import detector_work, frozen_teachers, minimize, our_terms
 from benchmarks.findings import Finding
 from benchmarks.inputs import Inputs
 from benchmarks.measuring import Side, Stopwatch, Timing, medians
 from benchmarks.roofline import Work
-from dmssn import losses
 from dmssn.batches import Batch
-from dmssn.models.autoencoder import Teacher
 
 IMAGES = 16
 GPU = torch.device("cuda")
@@ -96,25 +94,16 @@ def _train(inputs: Inputs) -> Iterator[Point]:
     ours, theirs = network_pair(bands)
     ours.to(GPU)
     theirs.to(GPU)
-    torch.manual_seed(1)
-    teacher, plain_teacher = Teacher(bands), plain.Teacher(bands)
-    plain_teacher.load_state_dict(teacher.state_dict())
-    for network in (teacher, plain_teacher):
-        network.to(GPU).requires_grad_(False)
+    teacher, plain_teacher = frozen_teachers(bands, GPU)
     optimizers = [torch.optim.AdamW(network.parameters(), 1e-4) for network in (ours, theirs)]
     cubes = batch.dense()
 
     def packed(watch: Stopwatch) -> dict[str, float]:
-        area = batch.packing.area
         with torch.autocast("cuda", torch.bfloat16):
             output = ours(batch.spectra, batch.region_map, batch.packing)
             with torch.no_grad():
                 example = teacher.features(batch.spectra, batch.packing)
-        student = output.autoencoder
-        terms = losses.saliency_terms(output.logits, batch.mask, batch.valid)
-        terms |= losses.reconstruction_terms(student.reconstruction, batch.spectra, area)
-        terms |= losses.distillation_terms(student, example, area)
-        return minimize(ours, optimizers[0], terms, watch)
+        return minimize(ours, optimizers[0], our_terms(output, example, batch), watch)
 
     def dense(watch: Stopwatch) -> dict[str, float]:
         with torch.autocast("cuda", torch.bfloat16):

@@ -19,7 +19,8 @@ from benchmarks.measuring import Side, Stopwatch, Timing
 from dmssn import losses
 from dmssn.batches import Batch
 from dmssn.config import FitConfig
-from dmssn.models.autoencoder import Teacher
+from dmssn.models.autoencoder import Features, Teacher
+from dmssn.models.network import NetworkOutput
 from dmssn.training import Trainer
 
 Terms = dict[str, Tensor]
@@ -45,29 +46,31 @@ def minimize(
     return {name: term.item() for name, term in terms.items()} | {GRADIENT: norm.item()}
 
 
+def frozen_teachers(bands: int, device: torch.device) -> tuple[Teacher, plain.Teacher]:
+    """Ours and the plain one, of the same weights, which a step does not change."""
+    torch.manual_seed(1)
+    ours, theirs = Teacher(bands), plain.Teacher(bands)
+    theirs.load_state_dict(ours.state_dict())
+    for network in (ours, theirs):
+        network.to(device).requires_grad_(False)
+    return ours, theirs
+
+
 def detector_sides(batch: Batch) -> list[Side]:
     """A detector's step on a batch, distilling from a teacher."""
     bands = batch.spectra.shape[1]
     ours, theirs = network_pair(bands)
-    torch.manual_seed(1)
-    teacher, plain_teacher = Teacher(bands), plain.Teacher(bands)
-    plain_teacher.load_state_dict(teacher.state_dict())
-    for network in (teacher, plain_teacher):
-        network.requires_grad_(False)
+    teacher, plain_teacher = frozen_teachers(bands, batch.spectra.device)
     optimizers = _optimizer(ours), torch.optim.AdamW(theirs.parameters(), FIT.learning_rate)
     cubes = batch.dense()
 
     def packed(watch: Stopwatch) -> dict[str, float]:
-        area = batch.packing.area
         with watch("network"):
             output = ours(batch.spectra, batch.region_map, batch.packing)
         with watch("teacher"), torch.no_grad():
             example = teacher.features(batch.spectra, batch.packing)
         with watch("losses"):
-            student = output.autoencoder
-            terms = losses.saliency_terms(output.logits, batch.mask, batch.valid)
-            terms |= losses.reconstruction_terms(student.reconstruction, batch.spectra, area)
-            terms |= losses.distillation_terms(student, example, area)
+            terms = our_terms(output, example, batch)
         return minimize(ours, optimizers[0], terms, watch)
 
     def dense(watch: Stopwatch) -> dict[str, float]:
@@ -82,6 +85,16 @@ def detector_sides(batch: Batch) -> list[Side]:
         return minimize(theirs, optimizers[1], terms, watch)
 
     return [Side("dmssn", packed), Side("dense", dense)]
+
+
+def our_terms(output: NetworkOutput, example: Features, batch: Batch) -> Terms:
+    """All that a detector's step minimizes."""
+    student, area = output.autoencoder, batch.packing.area
+    return (
+        losses.saliency_terms(output.logits, batch.mask, batch.valid)
+        | losses.reconstruction_terms(student.reconstruction, batch.spectra, area)
+        | losses.distillation_terms(student, example, area)
+    )
 
 
 def teacher_sides(batch: Batch) -> list[Side]:

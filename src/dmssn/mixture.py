@@ -73,13 +73,13 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     generator = np.random.default_rng(config.seed)
     data = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
     sample = draw(data, SAMPLE, generator)
-    least = 0.0 if config.mode == "exact" else LEAST_VARIANCE
-    axes = _principal_axes(draw(sample, AXES_SAMPLE, generator), least)
+    exact = config.mode == "exact"
+    axes = _principal_axes(draw(sample, AXES_SAMPLE, generator), 0.0 if exact else LEAST_VARIANCE)
     sample = axes.project(sample)
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
-    full = sample.shape[1] if config.mode == "exact" else _affordable(*sample.shape)
-    training = axes.project(data) if config.mode == "exact" and len(sample) < len(data) else sample
+    full = sample.shape[1] if exact else _affordable(*sample.shape)
+    training = axes.project(data) if exact and len(sample) < len(data) else sample
     start = nearest(training[:, :FULL], centres)
     mixture = fit(training, start, config.iterations, full=full)
     labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
@@ -143,8 +143,8 @@ def log_joint(x: Tensor, mixture: Mixture) -> Tensor:
         + (rest.log().sum(dim=1) - offset - x.shape[1] * math.log(2 * math.pi)) / 2
     )
     result = torch.empty(len(mixture.means), len(x))  # a row a component: whole lines are added
-    for columns in torch.arange(len(x)).split(PIXELS_IN_PRODUCT):
-        part = slice(int(columns[0]), int(columns[-1]) + 1)
+    for first in range(0, len(x), PIXELS_IN_PRODUCT):
+        part = slice(first, first + PIXELS_IN_PRODUCT)
         distance = result[:, part]
         _whitened_squares(x[part, :full], mixture, distance)
         if full < x.shape[1]:

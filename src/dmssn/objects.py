@@ -76,8 +76,9 @@ def _mean_spectra(cube: RowSource, pieces: NDArray[np.int32], count: int) -> NDA
         # The few pieces of a block, under numbers of their own: sums for all of them would be
         # large when they are many.
         present, own = np.unique(ids, return_inverse=True)
-        sums[present] += region_sums(spectra, own, present.size)
-        counts[present] += areas(own, present.size)
+        own_sums, own_counts = region_sums(spectra, own, present.size)
+        sums[present] += own_sums
+        counts[present] += own_counts
 
     for rows in cube.row_blocks():
         inside = pieces[rows] != OUTSIDE

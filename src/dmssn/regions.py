@@ -104,17 +104,17 @@ def region_means(
         [[2.0], [8.0]]
     """
     regions = int(region_map.max(initial=-1)) + 1
-    counts = areas(region_map, regions)
+    flat = pixels.reshape(region_map.size, -1)
+    sums, counts = region_sums(flat, region_map.ravel(), regions)
     if regions and counts.min() == 0:
         raise ValueError(f"region ids must have no gaps; {int(counts.argmin())} is unused")
-    sums = region_sums(pixels.reshape(region_map.size, -1), region_map.ravel(), regions)
     return (sums / counts[:, None]).astype(np.float32)
 
 
 def region_sums(
     pixels: NDArray[np.float32], ids: NDArray[np.integer], regions: int
-) -> NDArray[np.float64]:
-    """Sum of the spectra of each region, float64 of shape (R, B), to float32's precision.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sum of the spectra of each region, (R, B) to float32's precision, and its pixels, (R,).
 
     Args:
         pixels: Spectra, shape (P, B).
@@ -138,4 +138,4 @@ def region_sums(
         (np.ones(region.size), (region, np.arange(region.size))), (regions, region.size)
     )
     sums: NDArray[np.float64] = members @ parts.double().numpy()
-    return sums
+    return sums, counts
