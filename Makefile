@@ -16,8 +16,8 @@ test: $(READY)
 # Both stages of training from nothing, in a few minutes on two cores.
 smoke: $(READY)
 	rm -rf runs/smoke
-	$(BIN)/dmssn scenes -o runs/smoke/scenes --count 60 --size 128x128 --bands 32 --seed 7 --jobs 2
-	$(BIN)/dmssn prepare recipes/smoke.toml --jobs 2
+	$(BIN)/dmssn scenes -o runs/smoke/scenes --count 60 --size 128x128 --bands 32 --seed 7 --workers 2
+	$(BIN)/dmssn prepare recipes/smoke.toml --workers 2
 	$(BIN)/dmssn train-teacher recipes/smoke.toml --run runs/smoke/teacher
 	$(BIN)/dmssn train recipes/smoke.toml --teacher runs/smoke/teacher --run runs/smoke/detector
 	$(BIN)/python recipes/smoke_check.py runs/smoke/detector

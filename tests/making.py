@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from dmssn.checkpoint import Header, save
-from dmssn.config import PrepareConfig, to_table
+from dmssn.config import PrepareConfig
 from dmssn.cube import Cube
 from dmssn.detector import Detector
 from dmssn.models.autoencoder import Packing, Teacher
 from dmssn.models.network import DMSSN, spread
+from dmssn.recipes import to_table
 
 BANDS = 8
 SIZE = 32

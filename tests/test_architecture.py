@@ -14,13 +14,14 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube files kmeans memory metrics models.autoencoder models.msst pictures progress"
+    "config cube files kmeans memory metrics models.autoencoder models.msst moments pictures progress"
     " regions resample",
-    "augment checkpoint devices losses masks mixture models.network objects readers.* rendering"
-    " store surveying workers",
-    "batches datasets.folder evaluation models.published preparing runs saving scenes.* training",
-    "detector preparing_sets validation",
-    "predicting stages",
+    "augment checkpoint devices losses masks mixture models.network objects readers.* recipes"
+    " rendering store surveying workers",
+    "batches datasets.* evaluation labour models.published preparing runs saving scenes.* training"
+    " writers.*",
+    "checking converting detector preparing_scenes validation",
+    "predicting preparing_sets stages",
     "commands.cube_options",
     "commands.*",
     "cli",
@@ -112,7 +113,14 @@ def test_networks_and_losses_see_no_files_settings_or_devices():
 
 
 def test_commands_load_nothing_heavy_before_they_run():
-    light = {"cyclopts", "dmssn", "dmssn.config", "dmssn.commands.cube_options", "dmssn.memory"}
+    light = {
+        "cyclopts",
+        "dmssn",
+        "dmssn.config",
+        "dmssn.recipes",
+        "dmssn.commands.cube_options",
+        "dmssn.memory",
+    }
     for module, path in MODULES.items():
         if module.startswith("commands.") or module == "cli":
             heavy = {

@@ -52,17 +52,17 @@ def test_packed_scenes_are_the_scenes():
     assert batch.mask.shape == (3, 1, 36, 36)
     assert batch.mask.dtype == batch.packing.area.dtype == batch.spectra.dtype == torch.float32
     dense = batch.dense()
-    for index, (cube, mask) in enumerate(scenes):
+    for index, (cube, mask, _) in enumerate(scenes):
         np.testing.assert_array_equal(dense[index].permute(1, 2, 0), cube.dense())
         np.testing.assert_array_equal(batch.mask[index, 0], mask)
         np.testing.assert_array_equal(batch.valid[index, 0], cube.region_map != OUTSIDE)
     parts = batch.packing.area.split(batch.packing.counts)
-    for (cube, _), areas in zip(scenes, parts, strict=True):
+    for (cube, *_), areas in zip(scenes, parts, strict=True):
         np.testing.assert_array_equal(areas, cube.areas)
 
 
 def test_a_cube_alone_is_a_batch_without_a_mask():
-    cube, _ = scene(0)
+    cube, *_ = scene(0)
     batch = pack_cube(cube)
     assert batch.region_map.shape == (1, SIDE, SIDE)
     assert not batch.mask.any()
@@ -193,3 +193,35 @@ def test_validation_is_every_scene_once_as_it_is(prepared, size):
     maps = torch.cat([batch.dense() for batch in found])
     for index, dense in enumerate(maps):
         np.testing.assert_array_equal(dense.permute(1, 2, 0), scene(7 + index).cube.dense())
+
+
+def test_pixels_whose_truth_is_unknown_count_nowhere():
+    known = scene(0)
+    unknown = np.zeros(known.mask.shape, dtype=bool)
+    unknown[3:9, 2:5] = True
+    batch = pack([known, known._replace(counted=~unknown)])
+    inside = batch.region_map >= 0
+    torch.testing.assert_close(batch.valid[0, 0], inside[0])
+    torch.testing.assert_close(batch.valid[1, 0], inside[1] & torch.from_numpy(~unknown))
+    assert pack([known]).counted is None
+    logits = torch.zeros(2, 1, *unknown.shape)
+    wrong = batch.mask.clone()
+    wrong[1, 0][torch.from_numpy(unknown)] = 1 - wrong[1, 0][torch.from_numpy(unknown)]
+    terms = saliency_terms(logits, batch.mask, batch.valid)
+    for name, term in saliency_terms(logits, wrong, batch.valid).items():
+        torch.testing.assert_close(term, terms[name])
+
+
+def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
+    first = scene(0)
+    half = np.zeros(first.mask.shape, dtype=bool)
+    half[:, : half.shape[1] // 2] = True
+    write_scene(tmp_path, first._replace(counted=half, mask=first.mask & half))
+    splits = {"train": [first.cube.name], "val": [], "test": []}
+    write_manifest(tmp_path, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
+    found = TrainingScenes(PreparedSet(tmp_path), AugmentConfig(), seed=3)
+    for epoch in range(5):
+        cube, mask, counted = found[epoch, 0]
+        assert not (mask & ~counted).any()
+        assert not (counted & (cube.region_map < 0)).any()
+        assert 0 < counted.mean() < 1

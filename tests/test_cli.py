@@ -81,7 +81,7 @@ def test_python_m_dmssn_is_the_command():
         (["train"], "RECIPE"),
         (["train", "r.toml"], "--run"),
         (["train", "r.toml", "--run", "x", "--depth", "3"], "--depth"),
-        (["prepare", "r.toml", "--jobs", "many"], "--jobs"),
+        (["prepare", "r.toml", "--workers", "many"], "--workers"),
         (["--nonsense"], "--nonsense"),
     ],
 )

@@ -12,7 +12,8 @@ import pytest
 
 import dmssn
 from dmssn.cli import app
-from dmssn.config import Recipe, from_table
+from dmssn.config import Recipe
+from dmssn.recipes import from_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -3,22 +3,25 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dmssn import preparing_sets
+from dmssn import moments, preparing_scenes
 from dmssn.cli import main
-from dmssn.config import MixtureConfig, PrepareConfig
+from dmssn.config import DataConfig, MixtureConfig, PrepareConfig, SettingError
 from dmssn.cube import Cube
-from dmssn.datasets.folder import SceneFiles, scenes
-from dmssn.preparing import homogenize, prepare
-from dmssn.preparing_sets import prepare_set, training_statistics
-from dmssn.store import PreparedSet, read_scene, scene_path
+from dmssn.labour import Labour
+from dmssn.preparing import homogenize, prepare, usual_limits
+from dmssn.preparing_sets import Report, prepare_set
+from dmssn.resample import resize
+from dmssn.store import PreparedSet, read_about, read_scene, scene_path
 from generated import cube_of, with_object, write_folder, write_scene_files
 
 CONFIG = PrepareConfig(size=32, mixture=MixtureConfig(components=8))
+OF_TRAIN = replace(CONFIG, statistics="data set")
 
 
 @pytest.fixture
@@ -26,8 +29,25 @@ def folder(tmp_path):
     return write_folder(tmp_path / "scenes", height=36, width=44, bands=6)
 
 
+def prepared(folder: Path, out: Path, config: PrepareConfig = CONFIG, **options) -> Report:
+    data = {name: options.pop(name) for name in ("val", "fold", "split") if name in options}
+    return prepare_set(DataConfig(scenes=folder, prepared=out, **data), config, **options)
+
+
+def bytes_of(out: Path) -> dict[str, bytes]:
+    """Every file of a prepared set but its lock."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+def ages(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (out / "scenes").iterdir()}
+
+
 def test_a_set_holds_every_scene_as_prepare_makes_it(folder, tmp_path):
-    manifest = prepare_set(folder, tmp_path / "set", CONFIG)
+    report = prepared(folder, tmp_path / "set")
+    manifest = report.manifest
+    assert (report.made, report.kept, report.wrong, report.missing) == (7, 0, {}, [])
     assert manifest.bands == 6
     assert {split: len(names) for split, names in manifest.splits.items()} == {
         "train": 4,
@@ -42,15 +62,45 @@ def test_a_set_holds_every_scene_as_prepare_makes_it(folder, tmp_path):
     np.testing.assert_array_equal(found.cube.spectra, expected.spectra)
     assert found.cube.source_shape == (36, 44)
     assert abs(found.mask.mean() - mask.mean()) < 0.02
+    assert found.counted is None
     assert PreparedSet(tmp_path / "set").manifest == manifest
 
 
-def test_processes_do_not_change_the_files(folder, tmp_path):
-    for jobs in (1, 2):
-        prepare_set(folder, tmp_path / str(jobs), CONFIG, jobs)
-    for split in ("train_0", "val_1", "test_0"):
-        one, two = (scene_path(tmp_path / str(jobs), split) for jobs in (1, 2))
-        assert one.read_bytes() == two.read_bytes()
+def test_the_manifest_tells_source_versions_and_checksums(folder, tmp_path):
+    manifest = prepared(folder, tmp_path / "set").manifest
+    assert manifest.source["set"] == "folder"
+    assert manifest.source["orientation"] == "none"
+    assert {"dmssn", "numpy", "torch", "python"} <= manifest.versions.keys()
+    from hashlib import sha256
+
+    for name, told in manifest.checksums.items():
+        assert sha256(scene_path(tmp_path / "set", name).read_bytes()).hexdigest() == told
+    assert len(manifest.checksums) == 7
+
+
+@pytest.mark.parametrize("config", [CONFIG, OF_TRAIN])
+def test_processes_and_parts_do_not_change_a_byte(folder, tmp_path, config):
+    prepared(folder, tmp_path / "one", config)
+    prepared(folder, tmp_path / "two", config, labour=Labour(workers=2))
+    if config.statistics == "data set":
+        for part in (2, 1, 3):
+            labour = Labour(shard=(part, 3))
+            prepared(folder, tmp_path / "parts", config, labour=labour, statistics_only=True)
+    reports = [
+        prepared(folder, tmp_path / "parts", config, labour=Labour(shard=(part, 3)))
+        for part in (3, 1, 2)
+    ]
+    assert [report.manifest is not None for report in reports] == [False, False, True]
+    assert [len(report.missing) for report in reports] == [5, 2, 0]
+    wanted = bytes_of(tmp_path / "one")
+    assert wanted == bytes_of(tmp_path / "two") == bytes_of(tmp_path / "parts")
+    assert sum(name.startswith("scenes/") for name in wanted) == 7
+
+
+def test_parts_of_statistics_that_are_missing_are_said(folder, tmp_path):
+    labour = Labour(shard=(1, 2))
+    with pytest.raises(ValueError, match="statistics of 2 training scenes are missing"):
+        prepared(folder, tmp_path / "set", OF_TRAIN, labour=labour)
 
 
 def test_an_interrupted_set_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
@@ -61,183 +111,245 @@ def test_an_interrupted_set_goes_on_where_it_stopped(folder, tmp_path, monkeypat
             raise KeyboardInterrupt
         return homogenize(*arguments)
 
-    monkeypatch.setattr(preparing_sets, "homogenize", fails_at_the_third)
+    monkeypatch.setattr(preparing_scenes, "homogenize", fails_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare_set(folder, out, CONFIG)
+        prepared(folder, out)
     with pytest.raises(FileNotFoundError, match="no prepared set"):
         PreparedSet(out)
-    before = {path: path.stat().st_mtime_ns for path in (out / "scenes").iterdir()}
+    before = ages(out)
     assert len(before) == 2
     monkeypatch.undo()
-    prepare_set(folder, out, CONFIG)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert len(list((out / "scenes").iterdir())) == 7
+    report = prepared(folder, out)
+    assert (report.made, report.kept) == (5, 2)
+    assert before.items() <= ages(out).items()
+    assert len(ages(out)) == 7
     assert PreparedSet(out).names("val") == ["val_0", "val_1"]
+    prepared(folder, tmp_path / "whole")
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
 
 
 def test_other_settings_are_refused_and_change_nothing(folder, tmp_path):
     out = tmp_path / "set"
-    prepare_set(folder, out, CONFIG)
-    before = (out / "settings.json").read_bytes(), scene_path(out, "val_0").read_bytes()
-    with pytest.raises(ValueError, match="prepared with other settings"):
-        prepare_set(folder, out, PrepareConfig(size=33, mixture=CONFIG.mixture))
-    assert before == (
-        (out / "settings.json").read_bytes(),
-        scene_path(out, "val_0").read_bytes(),
-    )
+    prepared(folder, out)
+    before = bytes_of(out)
+    with pytest.raises(ValueError, match=r"other settings .*\(prepare\.size\); pass --redo"):
+        prepared(folder, out, replace(CONFIG, size=33))
+    assert bytes_of(out) == before
+
+
+def test_other_settings_are_prepared_anew_on_request(folder, tmp_path):
+    other = replace(CONFIG, size=40)
+    prepared(folder, tmp_path / "set")
+    report = prepared(folder, tmp_path / "set", other, redo=True)
+    assert (report.made, report.kept) == (7, 0)
+    prepared(folder, tmp_path / "fresh", other)
+    assert bytes_of(tmp_path / "set") == bytes_of(tmp_path / "fresh")
 
 
 def test_a_new_scene_joins_a_set(folder, tmp_path):
-    prepare_set(folder, tmp_path / "set", CONFIG)
+    prepared(folder, tmp_path / "set")
     write_scene_files(folder, *with_object(cube_of(36, 44, 6, 99, "more"), 99))
     (folder / "splits" / "val.txt").write_text("val_0\nval_1\nmore\n")
-    assert prepare_set(folder, tmp_path / "set", CONFIG).splits["val"][-1] == "more"
+    report = prepared(folder, tmp_path / "set")
+    assert report.manifest.splits["val"][-1] == "more"
+    assert (report.made, report.kept) == (1, 7)
     assert read_scene(tmp_path / "set", "more").mask.any()
 
 
-def test_every_bad_scene_is_named(folder, tmp_path):
+def test_a_changed_cube_or_mask_is_noticed(folder, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    write_scene_files(folder, *with_object(cube_of(36, 44, 6, 77, "train_1"), 77))  # both
+    Image.fromarray(np.full((36, 44), 255, np.uint8)).save(folder / "masks" / "val_0.png")
+    before = ages(out)
+    report = prepared(folder, out)
+    changed = {name for name, age in ages(out).items() if before[name] != age}
+    assert changed == {"train_1.safetensors", "val_0.safetensors"}
+    assert (report.made, report.kept) == (2, 5)
+    assert read_scene(out, "val_0").mask.all()
+    prepared(folder, tmp_path / "fresh")
+    assert bytes_of(out) == bytes_of(tmp_path / "fresh")
+
+
+def test_a_copy_elsewhere_is_the_same_set(folder, tmp_path):
+    prepared(folder, tmp_path / "set")
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    report = prepared(tmp_path / "copy", tmp_path / "set")
+    assert (report.made, report.kept) == (0, 7)
+
+
+@pytest.mark.parametrize("place", [200, -40])
+def test_a_damaged_file_is_found_by_its_checksum_and_made_again(folder, tmp_path, place):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    wanted = bytes_of(out)
+    path = scene_path(out, "train_3")
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 4
+    path.write_bytes(damaged)
+    opened = PreparedSet(out)
+    with pytest.raises(ValueError, match="train_3"):
+        opened.read("train_3")
+    report = prepared(folder, out)
+    assert (report.made, report.kept) == (1, 6)
+    assert bytes_of(out) == wanted
+
+
+def break_four(folder: Path) -> None:
     (folder / "cubes" / "train_1.npz").write_bytes(b"no cube")
     Image.fromarray(np.zeros((5, 6), np.uint8)).save(folder / "masks" / "val_0.png")
     (folder / "masks" / "val_1.png").write_bytes(b"no picture")
     blind = cube_of(36, 44, 6, name="test_0")
     blind.data[:, :, 0] = np.nan
     write_scene_files(folder, blind, np.zeros((36, 44), bool))
-    with pytest.raises(ValueError, match="4 scenes could not be prepared") as raised:
-        prepare_set(folder, tmp_path / "set", CONFIG)
-    for said in ("train_1.npz", "val_0.png: 5 x 6, its cube is 36 x 44", "val_1.png", "test_0"):
-        assert said in str(raised.value)
-    assert "\n" not in str(raised.value)
+    (folder / "masks" / "train_2.png").unlink()
+
+
+def test_every_bad_scene_is_named_and_the_others_prepared(folder, tmp_path):
+    break_four(folder)
+    report = prepared(folder, tmp_path / "set", labour=Labour(workers=2))
+    assert set(report.wrong) == {"train_1", "train_2", "val_0", "val_1", "test_0"}
+    assert "val_0.png: 5 x 6, its cube is 36 x 44" in report.wrong["val_0"]
+    assert "without a mask" in report.wrong["train_2"]
+    assert report.manifest is None
     assert not (tmp_path / "set" / "manifest.json").exists()
+    assert report.made == 2
     assert scene_path(tmp_path / "set", "train_0").is_file()  # the good ones are kept
 
 
+@pytest.mark.parametrize("config", [CONFIG, OF_TRAIN])
+def test_a_set_can_do_without_its_bad_scenes(folder, tmp_path, config):
+    break_four(folder)
+    (folder / "masks" / "val_1.png").write_bytes((folder / "masks" / "train_0.png").read_bytes())
+    report = prepared(folder, tmp_path / "set", config, skip_bad=True)
+    manifest = report.manifest
+    assert manifest.splits == {"train": ["train_0", "train_3"], "val": ["val_1"], "test": []}
+    assert manifest.left_out.keys() == {"train_1", "train_2", "val_0", "test_0"}
+    assert PreparedSet(tmp_path / "set").names("train") == ["train_0", "train_3"]
+
+
+def seen_by_the_network(cube: Cube) -> np.ndarray:
+    """Spectra (P, B) of a cube at the network's size, outliers clipped, float64."""
+    small = resize(cube.data, 32, 32)
+    pixels = small[np.isfinite(small).all(axis=2)]
+    return np.clip(pixels, *usual_limits(pixels)).astype(np.float64)
+
+
 def test_statistics_are_of_the_training_scenes_alone(folder, tmp_path):
-    config = PrepareConfig(size=32, statistics="data set", mixture=CONFIG.mixture)
-    manifest = prepare_set(folder, tmp_path / "set", config)
-    train = [with_object(cube_of(36, 44, 6, seed=seed), seed)[0].data for seed in range(4)]
-    pixels = np.stack(train).astype(np.float64).reshape(-1, 6)
-    np.testing.assert_allclose(manifest.mean, pixels.mean(axis=0), rtol=1e-9)
-    np.testing.assert_allclose(manifest.std, pixels.std(axis=0), rtol=1e-6)
+    manifest = prepared(folder, tmp_path / "set", OF_TRAIN).manifest
+    pixels = np.concatenate(
+        [
+            seen_by_the_network(with_object(cube_of(36, 44, 6, seed=seed), seed)[0])
+            for seed in range(4)
+        ]
+    )
+    np.testing.assert_allclose(manifest.mean, pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(manifest.std, pixels.std(axis=0), rtol=1e-12)
     # Other test and validation scenes: the same statistics.
     loud = cube_of(36, 44, 6, seed=50, name="val_0")
     write_scene_files(folder, Cube(loud.data * 9, loud.wavelengths_nm, "val_0"), loud.valid())
-    assert prepare_set(folder, tmp_path / "loud", config).mean == manifest.mean
+    assert prepared(folder, tmp_path / "loud", OF_TRAIN).manifest.mean == manifest.mean
 
 
 def test_statistics_leave_invalid_pixels_out(tmp_path):
-    cube = cube_of(20, 20, 4, name="a")
+    cube, mask = with_object(cube_of(20, 20, 4, name="a"), 0)
     cube.data[0, 0, 1], cube.data[5, 6, 0] = np.nan, np.inf
-    write_scene_files(tmp_path, cube, cube.valid())
-    files = SceneFiles("a", tmp_path / "cubes" / "a.npz", tmp_path / "masks" / "a.png", "train")
-    found = training_statistics([files], PrepareConfig())
-    pixels = cube.data[cube.valid()].astype(np.float64)
-    assert len(pixels) == 398
-    np.testing.assert_allclose(found.mean, pixels.mean(axis=0))
-    np.testing.assert_allclose(found.std, pixels.std(axis=0))
+    write_scene_files(tmp_path, cube, mask)
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "train.txt").write_text("a")
+    manifest = prepared(tmp_path, tmp_path / "set", OF_TRAIN).manifest
+    pixels = seen_by_the_network(cube)
+    np.testing.assert_allclose(manifest.mean, pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(manifest.std, pixels.std(axis=0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("rows", [1, 7])
-def test_statistics_read_block_by_block_are_those_of_the_whole(folder, monkeypatch, rows):
-    train = [scene for scene in scenes(folder) if scene.split == "train"]
-    config = PrepareConfig(bands=4)
-    wanted = training_statistics(train, config)
-    monkeypatch.setattr("dmssn.readers.cube_file.ROWS_BYTES", rows * 44 * 6 * 4)
-    found = training_statistics(train, config)
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
-
-
-def test_limits_are_read_off_pixels_spread_over_the_whole_scene(folder, monkeypatch):
-    (train, *_) = scenes(folder)
-    wanted = training_statistics([train], PrepareConfig())
-    sampled = []
-    real = preparing_sets.usual_limits
-    monkeypatch.setattr(preparing_sets, "SAMPLE", 50)
-    monkeypatch.setattr(
-        preparing_sets, "usual_limits", lambda pixels: [sampled.append(pixels), real(pixels)][1]
-    )
-    found = training_statistics([train], PrepareConfig())
-    with np.load(train.cube) as file:
-        every = file["cube"].reshape(-1, 6)[::16]  # of 36 x 44 pixels, 99
-    np.testing.assert_array_equal(sampled[0], every)
-    np.testing.assert_allclose(found.mean, wanted.mean, rtol=0.01)
-
-
-def test_statistics_of_a_scene_without_a_valid_pixel_are_refused(tmp_path):
-    cube = cube_of(20, 20, 4, name="a")
-    cube.data[:, :, 2] = np.nan
-    write_scene_files(tmp_path, cube, cube.valid())
-    files = SceneFiles("a", tmp_path / "cubes" / "a.npz", tmp_path / "masks" / "a.png", "train")
-    with pytest.raises(ValueError, match=r"a\.npz: no pixel .* 1 of 4 bands are empty \(number 2,"):
-        training_statistics([files], PrepareConfig())
-
-
-def test_a_hot_pixel_of_a_training_scene_moves_the_statistics_little(folder, tmp_path):
-    config = PrepareConfig(size=32, statistics="data set")
-    train = [scene for scene in scenes(folder) if scene.split == "train"]
-    before = training_statistics(train, config)
-    cube, mask = with_object(cube_of(36, 44, 6, seed=2, name="train_2"), 2)
+def test_a_hot_pixel_of_a_training_scene_moves_the_statistics_little(tmp_path):
+    folder = write_folder(tmp_path / "scenes", train=2, val=1, height=100, width=110, bands=4)
+    config = replace(OF_TRAIN, size=80)
+    before = prepared(folder, tmp_path / "before", config).manifest
+    cube, mask = with_object(cube_of(100, 110, 4, seed=1, name="train_1"), 1)
     cube.data[10, 11] = -3.4e38  # a "no data" value that nobody declared
     write_scene_files(folder, cube, mask)
-    after = training_statistics(train, config)
-    np.testing.assert_allclose(after.mean, before.mean, atol=0.01 * before.std.max())
+    after = prepared(folder, tmp_path / "after", config).manifest
+    np.testing.assert_allclose(after.mean, before.mean, atol=0.01 * max(before.std))
     np.testing.assert_allclose(after.std, before.std, rtol=0.02)
+
+
+def test_moments_that_are_kept_are_not_measured_again(folder, tmp_path, monkeypatch):
+    out = tmp_path / "set"
+    prepared(folder, out, OF_TRAIN, statistics_only=True)
+    assert not (out / "scenes").exists()
+    (out / "statistics" / "train_1.json").write_text("{")  # of a lost disk
+    measured = []
+    real = moments.of_pixels
+    monkeypatch.setattr(moments, "of_pixels", lambda p: [measured.append(1), real(p)][1])
+    assert prepared(folder, out, OF_TRAIN).manifest is not None
+    assert len(measured) == 1
+    prepared(folder, tmp_path / "whole", OF_TRAIN)
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
+
+
+def test_a_training_scene_without_a_valid_pixel_has_no_statistics(folder, tmp_path):
+    cube = cube_of(36, 44, 6, name="train_2")
+    cube.data[:, :, 2] = np.nan
+    write_scene_files(folder, cube, np.zeros((36, 44), dtype=bool))
+    with pytest.raises(ValueError, match=r"1 training scenes .*train_2\.npz: no pixel .*number 2,"):
+        prepared(folder, tmp_path / "set", OF_TRAIN)
 
 
 def test_a_training_scene_of_one_spectrum_is_refused(folder, tmp_path):
     for name in ("train_1", "val_0"):  # nothing is learned from a validation scene
         flat = Cube(np.full((36, 44, 6), 0.5, np.float32), np.linspace(400, 1000, 6), name)
         write_scene_files(folder, flat, np.zeros((36, 44), dtype=bool))
-    with pytest.raises(ValueError, match=r"^1 scenes .*train_1\S+: one spectrum for all pixels"):
-        prepare_set(folder, tmp_path / "set", CONFIG)
+    wrong = prepared(folder, tmp_path / "set").wrong
+    assert wrong.keys() == {"train_1"}
+    assert "one spectrum for all pixels" in wrong["train_1"]
 
 
 def test_other_training_scenes_are_refused_where_their_statistics_count(folder, tmp_path):
-    config = PrepareConfig(size=32, statistics="data set", mixture=CONFIG.mixture)
-    prepare_set(folder, tmp_path / "set", config)
+    prepared(folder, tmp_path / "set", OF_TRAIN)
     (folder / "splits" / "train.txt").write_text("train_0\ntrain_1\n")
     with pytest.raises(ValueError, match="other settings or training scenes"):
-        prepare_set(folder, tmp_path / "set", config)
+        prepared(folder, tmp_path / "set", OF_TRAIN)
+    assert prepared(folder, tmp_path / "set", OF_TRAIN, redo=True).made == 5
 
 
 def test_statistics_without_training_scenes_are_refused(folder, tmp_path):
     (folder / "splits" / "train.txt").unlink()
     with pytest.raises(ValueError, match="need training scenes"):
-        prepare_set(folder, tmp_path / "set", PrepareConfig(size=32, statistics="data set"))
+        prepared(folder, tmp_path / "set", OF_TRAIN)
 
 
 def other_bands(folder) -> None:
     write_scene_files(folder, *with_object(cube_of(36, 44, 9, name="val_1"), 1))
 
 
-@pytest.mark.parametrize("statistics", ["self", "data set"])
-def test_cubes_of_different_bands_are_refused(folder, tmp_path, statistics):
+def test_cubes_of_different_bands_are_refused(folder, tmp_path):
     other_bands(folder)
-    config = PrepareConfig(size=32, statistics=statistics, mixture=CONFIG.mixture)
-    with pytest.raises(ValueError, match=r"val_1.*9|9 bands, but statistics of 6") as raised:
-        prepare_set(folder, tmp_path / "set", config)
-    if statistics == "self":
-        assert "set prepare.bands" in str(raised.value)
+    with pytest.raises(ValueError, match=r"differ in bands .*val_1 has 9.*set prepare\.bands"):
+        prepared(folder, tmp_path / "set")
+    wrong = prepared(folder, tmp_path / "of_train", OF_TRAIN).wrong
+    assert "9 bands, but statistics of 6" in wrong["val_1"]
 
 
 def test_training_cubes_of_different_bands_have_no_statistics(folder, tmp_path):
     write_scene_files(folder, *with_object(cube_of(36, 44, 9, name="train_3"), 1))
     with pytest.raises(ValueError, match=r"train_3.npz: 9 bands, the scenes before it 6; set"):
-        prepare_set(folder, tmp_path / "set", PrepareConfig(size=32, statistics="data set"))
+        prepared(folder, tmp_path / "set", OF_TRAIN)
 
 
 def test_cubes_of_different_bands_are_brought_to_one_number(folder, tmp_path):
     other_bands(folder)
-    config = PrepareConfig(size=32, bands=4, mixture=CONFIG.mixture)
-    manifest = prepare_set(folder, tmp_path / "set", config)
+    manifest = prepared(folder, tmp_path / "set", replace(CONFIG, bands=4)).manifest
     assert (manifest.bands, manifest.wavelengths_nm) == (4, None)
     assert read_scene(tmp_path / "set", "val_1").cube.spectra.shape[1] == 4
+    assert read_about(tmp_path / "set", "val_1")["wavelengths_nm"] is None
 
 
 def test_wavelengths_that_differ_are_not_passed_on(folder, tmp_path):
     cube, mask = with_object(cube_of(36, 44, 6, name="val_1"), 1)
     write_scene_files(folder, Cube(cube.data, cube.wavelengths_nm + 5, "val_1"), mask)
-    assert prepare_set(folder, tmp_path / "set", CONFIG).wavelengths_nm is None
+    assert prepared(folder, tmp_path / "set").manifest.wavelengths_nm is None
 
 
 def test_masks_are_read_as_evaluation_reads_them(folder, tmp_path):
@@ -248,60 +360,32 @@ def test_masks_are_read_as_evaluation_reads_them(folder, tmp_path):
     (folder / "masks" / "train_2.png").unlink()
     levels = np.where(mask, 140, 120).astype(np.uint8)
     Image.fromarray(levels).save(folder / "masks" / "train_2.jpg", quality=100)
-    prepare_set(folder, tmp_path / "set", CONFIG)
+    prepared(folder, tmp_path / "set")
     found = [read_scene(tmp_path / "set", f"train_{k}").mask for k in range(3)]
     assert abs(found[0].mean() - mask.mean()) < 0.02
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("part", ["cubes", "masks", "splits"])
-def test_a_folder_without_its_parts_is_refused(folder, part):
-    shutil.rmtree(folder / part)
-    with pytest.raises(FileNotFoundError, match=f"no folder {part}/"):
-        scenes(folder)
+def test_a_validation_split_is_carved_where_no_list_names_it(folder, tmp_path):
+    (folder / "splits" / "val.txt").unlink()
+    splits = prepared(folder, tmp_path / "set").manifest.splits
+    assert sorted(splits["train"] + splits["val"]) == [f"train_{k}" for k in range(4)]
+    assert (len(splits["val"]), splits["test"]) == (1, ["test_0"])
+    # Statistics are of what is left to train on.
+    assert prepared(folder, tmp_path / "a", OF_TRAIN).manifest.splits == splits
 
 
-def test_names_that_do_not_fit_are_all_said(folder):
-    (folder / "masks" / "train_0.png").unlink()
-    (folder / "cubes" / "val_0.npz").unlink()
-    shutil.copy(folder / "cubes" / "val_1.npz", folder / "cubes" / "train_1.h5")
-    (folder / "splits" / "test.txt").write_text("test_0\n\ntrain_2\nnowhere\n")
-    with pytest.raises(ValueError, match="train_0 without a mask") as raised:
-        scenes(folder)
-    for said in (
-        "val_0 without a cube",
-        "train_1 with 2 cubes",
-        "train_2 listed twice",
-        "nowhere without a cube",
-    ):
-        assert said in str(raised.value)
-
-
-def test_splits_that_name_no_scene_are_refused(folder):
-    for path in (folder / "splits").iterdir():
-        path.write_text("\n")
-    with pytest.raises(ValueError, match="name no scene"):
-        scenes(folder)
-
-
-def test_files_beside_the_cubes_are_not_cubes(folder):
-    for name in ("train_0.txt", "train_0.json", "val_0.png", ".train_1.npz"):
-        (folder / "cubes" / name).write_text("a note")
-    (folder / "masks" / "train_0.txt").write_text("a note")
-    found = {scene.name: scene for scene in scenes(folder)}
-    assert found["train_0"].cube.suffix == found["val_0"].cube.suffix == ".npz"
-    assert len(found) == 7
-
-
-def test_an_envi_header_stands_for_its_raw_file_and_a_folder_for_its_pictures(folder):
-    (folder / "cubes" / "train_0.npz").unlink()
-    for suffix in (".hdr", ".img"):
-        (folder / "cubes" / "train_0").with_suffix(suffix).write_text("")
-    (folder / "cubes" / "train_1.npz").unlink()
-    (folder / "cubes" / "train_1").mkdir()
-    found = {scene.name: scene.cube.name for scene in scenes(folder)}
-    assert (found["train_0"], found["train_1"]) == ("train_0.hdr", "train_1")
+def test_every_fold_tests_other_scenes(folder, tmp_path):
+    shutil.rmtree(folder / "splits")
+    tested = []
+    for part in (1, 2, 3):
+        splits = prepared(folder, tmp_path / str(part), fold=f"{part}/3", val=0.2).manifest.splits
+        assert len(splits["train"] + splits["val"] + splits["test"]) == 7
+        tested += splits["test"]
+    assert sorted(tested) == sorted([*(f"train_{k}" for k in range(4)), "val_0", "val_1", "test_0"])
+    with pytest.raises(SettingError, match="fold"):
+        prepared(folder, tmp_path / "wrong", fold="4/3")
 
 
 def test_a_link_to_a_folder_of_pictures_keeps_its_own_name(folder, tmp_path):
@@ -312,8 +396,15 @@ def test_a_link_to_a_folder_of_pictures_keeps_its_own_name(folder, tmp_path):
         levels = np.random.default_rng(band).integers(0, 255, (36, 44), dtype=np.uint8)
         Image.fromarray(levels).save(elsewhere / f"{band}.png")
     (folder / "cubes" / "train_0").symlink_to(elsewhere)
-    prepare_set(folder, tmp_path / "set", replace(CONFIG, bands=4))
+    prepared(folder, tmp_path / "set", replace(CONFIG, bands=4))
     assert read_scene(tmp_path / "set", "train_0").cube.name == "train_0"
+
+
+def run(capsys, *tokens):
+    """Exit code, stdout and stderr of ``dmssn prepare``."""
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", *map(str, tokens)])
+    return ended.value.code, *capsys.readouterr()
 
 
 def test_the_command_prepares_what_its_recipe_says(folder, tmp_path, capsys, monkeypatch):
@@ -323,13 +414,70 @@ def test_the_command_prepares_what_its_recipe_says(folder, tmp_path, capsys, mon
         '[data]\nscenes = "scenes"\nprepared = "set"\n'
         "[prepare]\nsize = 32\n[prepare.mixture]\ncomponents = 8\n"
     )
-    with pytest.raises(SystemExit) as ended:
-        main(["prepare", str(recipe)])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out == "set: 4 train, 2 val, 1 test, 6 bands\n"
+    code, out, err = run(capsys, recipe, "--workers", 1)
+    assert code == 0
+    assert out.splitlines()[0].startswith("set: 7 scenes prepared, 0 kept (a scene: reading ")
+    assert out.splitlines()[1] == "set: complete, 4 train, 2 val, 1 test, 6 bands"
+    assert "lists in splits/" in err
     settings = json.loads((tmp_path / "set" / "settings.json").read_text())
     assert settings["prepare"]["size"] == 32
-    with pytest.raises(SystemExit) as ended:
-        main(["prepare", str(recipe), "--jobs", "0"])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "dmssn prepare: --jobs must be at least 1, got 0\n"
+    # By name, with the recipe's settings, into another folder: the same scenes.
+    assert run(capsys, "folder", folder, "-o", "by_name", "--recipe", recipe)[0] == 0
+    assert bytes_of(tmp_path / "by_name") == bytes_of(tmp_path / "set")
+
+
+def test_options_go_before_the_recipe(folder, tmp_path, capsys):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'[data]\nscenes = "{folder}"\nprepared = "nowhere"\nval = 0.5\n[prepare]\nsize = 32\n'
+    )
+    (folder / "splits" / "val.txt").unlink()
+    code, out, _ = run(
+        capsys, recipe, "-o", tmp_path / "set", "--size", 40, "--bands", 4, "--val", 0.25, "--json"
+    )
+    told = json.loads(out)
+    assert (code, told["complete"], told["made"], told["bands"]) == (0, True, 5, 4)
+    assert told["splits"] == {"train": 3, "val": 1, "test": 1}
+    assert read_scene(tmp_path / "set", "test_0").mask.shape == (40, 40)
+    assert told["seconds"].keys() == {"reading", "homogenizing", "writing"}
+
+
+def test_the_command_lists_all_that_went_wrong_in_the_end(folder, tmp_path, capsys):
+    break_four(folder)
+    code, out, err = run(capsys, "folder", folder, "-o", tmp_path / "set", "--size", 32)
+    assert code == 1
+    assert "2 scenes prepared" in out
+    for name in ("train_1", "train_2", "val_0", "val_1", "test_0"):
+        assert err.count(f"dmssn prepare: {name} not prepared: ") == 1
+    assert err.splitlines()[-1].startswith("dmssn prepare: 5 scenes could not be prepared")
+    (folder / "masks" / "val_1.png").write_bytes((folder / "masks" / "train_0.png").read_bytes())
+    again = "folder", folder, "-o", tmp_path / "set", "--size", 32, "--skip-bad"
+    code, out, err = run(capsys, *again)
+    assert (code, "val_0 left out" in err) == (0, True)
+    assert out.splitlines()[1].endswith("complete, 2 train, 1 val, 0 test, 6 bands")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (["folder"], "give a recipe (.toml), or a data set and its folder"),
+        (["folder", "in"], "--output is missing"),
+        (["a.toml", "--recipe", "b.toml"], "two recipes"),
+        (["moon", "in", "-o", "out"], "'moon' is no data set; known: folder, hsod-bit"),
+        (["folder", "{folder}", "-o", "{out}", "--workers", "0"], "--workers must be at least 1"),
+        (["folder", "{folder}", "-o", "{out}", "--shard", "3/2"], "--shard is one of so many"),
+        (["folder", "{folder}", "-o", "{out}", "--split", "none"], "'none' is no split"),
+        (["folder", "{folder}", "-o", "{out}", "--size", "5"], "size must be at least 32"),
+        (["folder", "{folder}", "-o", "{out}", "--statistics-only"], "needs --statistics"),
+        (
+            ["folder", "{folder}", "-o", "{out}", "--fold", "1/3", "--split", "seeded"],
+            "exclude each other",
+        ),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_with_2(folder, tmp_path, capsys, tokens, said):
+    tokens = [token.format(folder=folder, out=tmp_path / "out") for token in tokens]
+    code, out, err = run(capsys, *tokens)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert not (tmp_path / "out" / "scenes").exists()

@@ -27,9 +27,9 @@ def test_long_work_says_now_and_then_what_is_left(capsys, monkeypatch):
     assert shown.out == ""
     # Items end every 10 s; a line comes once 15 s have passed since the last.
     assert shown.err.splitlines() == [
-        "working: 1 of 6, 100 s left",
-        "working: 3 of 6, 40 s left",
-        "working: 5 of 6, 12 s left",
+        "working: 1 of 6, 3 steps a minute, 100 s left",
+        "working: 3 of 6, 4.5 steps a minute, 40 s left",
+        "working: 5 of 6, 5 steps a minute, 12 s left",
     ]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dmssn.cli import COMMANDS
-from dmssn.config import Recipe, read_recipe
+from dmssn.config import Recipe
+from dmssn.recipes import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 

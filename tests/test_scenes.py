@@ -271,8 +271,8 @@ def test_the_command_writes_cubes_masks_pictures_splits_and_a_manifest(written):
     assert sorted(listed) == names
 
 
-def test_the_same_settings_write_the_same_files_with_any_number_of_jobs(written, tmp_path):
-    tokens = ("-o", tmp_path / "a", "--count", 5, "--size", "32x40", "--seed", 7, "--jobs", 2)
+def test_the_same_settings_write_the_same_files_with_any_number_of_workers(written, tmp_path):
+    tokens = ("-o", tmp_path / "a", "--count", 5, "--size", "32x40", "--seed", 7, "--workers", 2)
     assert run(*tokens) == 0
     assert content(tmp_path / "a") == content(written)
 
@@ -372,7 +372,7 @@ def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp
         ("--count", 1, "--size", "256"),
         ("--count", 1, "--size", "8x64"),
         ("--count", 1, "--bands", 0),
-        ("--count", 1, "--jobs", 0),
+        ("--count", 1, "--workers", 0),
         ("--count", 1, "--seed", -1),
     ],
 )

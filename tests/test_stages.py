@@ -21,12 +21,12 @@ from dmssn.config import (
     PrepareConfig,
     Recipe,
     TeacherConfig,
-    to_table,
 )
 from dmssn.losses import reconstruction_terms
 from dmssn.models.autoencoder import Teacher
 from dmssn.models.network import DMSSN
 from dmssn.preparing_sets import prepare_set
+from dmssn.recipes import to_table
 from dmssn.runs import Run
 from dmssn.stages import train_detector, train_teacher
 from dmssn.store import PreparedSet, write_manifest, write_scene
@@ -41,7 +41,7 @@ PREPARE = PrepareConfig(size=32, mixture=MixtureConfig(components=6))
 def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp("scenes")
     folder = write_folder(root / "in", train=5, val=2, height=34, width=38, bands=BANDS)
-    prepare_set(folder, root / "set", PREPARE)
+    prepare_set(DataConfig(scenes=folder, prepared=root / "set"), PREPARE)
     return root / "set"
 
 

@@ -25,19 +25,21 @@ def augment(
 
     Args:
         cube: The scene.
-        mask: Bool of shape (H, W).
+        mask: Bool of shape (H, W), or several of them, (H, W, planes).
         config: What to do and how much.
         generator: Draws the change; the same state gives the same change.
     """
     matrix = random_affine(config, generator)
-    rows, columns, inside = source_pixels(mask.shape, matrix)
+    rows, columns, inside = source_pixels(mask.shape[:2], matrix)
     region_map = np.where(inside, cube.region_map[rows, columns], np.int32(OUTSIDE))
     view = drop_vanished(cube, region_map)
     if view.flat:
         # One material, or an invalid part of the scene, filled the view. The code of one spectrum
         # is zero everywhere, and every norm of the transformer makes its gradient 300 times larger.
         return cube, mask
-    return view, mask[rows, columns] & inside
+    warped = mask[rows, columns]
+    warped[~inside] = False
+    return view, warped
 
 
 def random_affine(config: AugmentConfig, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -26,17 +26,21 @@ class Batch(NamedTuple):
         packing: How the rows belong to images.
         region_map: Row of ``spectra`` of each pixel, int32 of shape (N, H, W), -1 outside.
         mask: 1 where salient, float32 of shape (N, 1, H, W).
+        counted: False where the truth is not known, bool of the same shape; None when it is
+            everywhere.
     """
 
     spectra: Tensor
     packing: Packing
     region_map: Tensor
     mask: Tensor
+    counted: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:
-        """Pixels inside the scene, bool of shape (N, 1, H, W)."""
-        return (self.region_map >= 0).unsqueeze(1)
+        """Pixels inside the scene whose truth is known, bool of shape (N, 1, H, W)."""
+        inside = (self.region_map >= 0).unsqueeze(1)
+        return inside if self.counted is None else inside & self.counted
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device; from pinned memory the copy does not wait."""
@@ -46,13 +50,18 @@ class Batch(NamedTuple):
             packing,
             self.region_map.to(device, non_blocking=True),
             self.mask.to(device, non_blocking=True),
+            None if self.counted is None else self.counted.to(device, non_blocking=True),
         )
 
     def pin_memory(self) -> "Batch":
         """The batch in pinned memory; the data loader calls this."""
         packing = self.packing._replace(area=self.packing.area.pin_memory())
         return Batch(
-            self.spectra.pin_memory(), packing, self.region_map.pin_memory(), self.mask.pin_memory()
+            self.spectra.pin_memory(),
+            packing,
+            self.region_map.pin_memory(),
+            self.mask.pin_memory(),
+            None if self.counted is None else self.counted.pin_memory(),
         )
 
     def dense(self) -> Tensor:
@@ -74,11 +83,16 @@ def pack(scenes: Sequence[Scene]) -> Batch:
     area = np.concatenate([scene.cube.areas for scene in scenes]).astype(np.float32)
     mask = np.stack([scene.mask for scene in scenes])[:, None].astype(np.float32)
     spectra = np.concatenate([scene.cube.spectra for scene in scenes])
+    counted = None
+    if any(scene.counted is not None for scene in scenes):
+        known = [np.True_ if scene.counted is None else scene.counted for scene in scenes]
+        counted = np.stack([np.broadcast_to(plane, mask.shape[2:]) for plane in known])[:, None]
     return Batch(
         torch.from_numpy(spectra),
         Packing(torch.from_numpy(area), counts),
         torch.from_numpy(region_map),
         torch.from_numpy(mask),
+        None if counted is None else torch.from_numpy(counted),
     )
 
 
@@ -103,9 +117,13 @@ class TrainingScenes(Dataset[Scene]):
     def __getitem__(self, key: tuple[int, int]) -> Scene:
         """The scene of an index, as it is in an epoch: (epoch, index)."""
         epoch, index = key
-        cube, mask = self.prepared.read(self.names[index])
+        cube, mask, counted = self.prepared.read(self.names[index])
         generator = np.random.default_rng([self.seed, epoch, index])
-        return Scene(*augment(cube, mask, self.config, generator))
+        if counted is None:
+            return Scene(*augment(cube, mask, self.config, generator))
+        planes = np.stack([mask, counted], axis=2)
+        cube, planes = augment(cube, planes, self.config, generator)
+        return Scene(cube, planes[:, :, 0], planes[:, :, 1])
 
 
 class EpochOrder(Sampler[tuple[int, int]]):

@@ -19,14 +19,20 @@ from dmssn.memory import keep_freed_memory
 COMMANDS = {
     "predict": "Write a saliency map and an overlay for each cube.",
     "info": "Say what is in a cube's file and how it is understood.",
+    "convert": "Write cubes in another format, or in another form of their own.",
     "evaluate": "Score saliency maps against masks.",
     "scenes": "Generate scenes with exact masks to train on.",
-    "prepare": "Homogenize the scenes of a recipe for training.",
+    "dataset list": "Say which data sets are known, and what of them.",
+    "dataset check": "See whether a copy of a data set is whole and as its authors promise.",
+    "dataset fake": "Write a made-up data set in the layout of a published one.",
+    "prepare": "Homogenize the scenes of a data set for training.",
     "train-teacher": "Train the teacher autoencoder (stage 1).",
     "train": "Train the detector: student and transformer together (stage 2).",
     "import-weights": "Turn published weights of DMSSN into a checkpoint.",
 }
 """Command to its summary; the command is the function ``main`` of its module."""
+GROUPS = {"dataset": "Look after data sets: list, check, fake."}
+"""First words that several commands share."""
 
 app = App(
     name="dmssn",
@@ -35,15 +41,19 @@ app = App(
     help_flags=["--help", "-h"],
     suppress_keyboard_interrupt=False,  # or Ctrl-C would end a command without a word
 )
+for _group, _summary in GROUPS.items():
+    app.command(App(name=_group, help=_summary))
 for _command, _summary in COMMANDS.items():
-    _module = _command.replace("-", "_")
-    app.command(f"dmssn.commands.{_module}:main", name=_command, help=_summary)
+    *_groups, _name = _command.split()
+    _module = _command.replace("-", "_").replace(" ", "_")
+    _parent = app[_groups[0]] if _groups else app
+    _parent.command(f"dmssn.commands.{_module}:main", name=_name, help=_summary)
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; a mistake ends with one line, not a traceback."""
     arguments = list(sys.argv[1:] if tokens is None else tokens)
-    name = " ".join(["dmssn", *[word for word in arguments[:1] if word in COMMANDS]])
+    name = " ".join(["dmssn", *_command_in(arguments)])
     keep_freed_memory()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A name of a file that the output cannot spell is no reason to fail after the work.
@@ -68,9 +78,18 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _command_in(arguments: list[str]) -> list[str]:
+    """The words at the beginning that are a command, if they are one."""
+    starts = (arguments[:words] for words in (2, 1))
+    return next((start for start in starts if " ".join(start) in COMMANDS), [])
+
+
 def _run(arguments: list[str]) -> Any:  # noqa: ANN401
-    if arguments and arguments[0] in COMMANDS:
-        app[arguments[0]].help = None  # on a command's own page its docstring tells more
+    if words := _command_in(arguments):
+        command = app
+        for word in words:
+            command = command[word]
+        command.help = None  # on a command's own page its docstring tells more
     return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
 
 

@@ -1,19 +1,21 @@
-"""Settings: frozen dataclasses, read from TOML recipes; an unknown key is an error that suggests.
+"""Settings: frozen dataclasses, each field with its meaning and unit; ``recipes`` reads them."""
 
-Every command that prepares or trains takes a recipe; ``recipes/`` holds commented examples.
-"""
-
-import dataclasses
 import math
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal
 
-T = TypeVar("T")
+Orientation = Literal[
+    "none",
+    "flip-left-right",
+    "flip-top-bottom",
+    "rotate-180",
+    "transpose",
+    "rotate-90",
+    "rotate-270",
+    "transverse",
+]
+"""How a stored cube is turned to be upright; Pillow's names, turning counterclockwise."""
 
 
 class SettingError(ValueError):
@@ -67,9 +69,27 @@ class DataConfig:
     """Where the scenes are; relative paths start at the working folder."""
 
     scenes: Path
-    """Folder with ``cubes/``, ``masks/`` and ``splits/``."""
+    """Folder of the data set."""
     prepared: Path
     """Folder ``dmssn prepare`` writes and training reads."""
+    set: str = "folder"
+    """Which data set it is; ``dmssn dataset list`` names them."""
+    split: str = ""
+    """A published split by its name, ``seeded``, ``folders``, or a file or folder of lists; empty
+    for the set's default."""
+    fold: str = ""
+    """``k/n``: cross-validation, the k-th of n parts is the test split."""
+    val: float = 0.1
+    """Share of the training scenes taken for validation where no list names them."""
+    seed: int = 0
+    """Of what is left to chance in the split."""
+    orientation: Literal["auto", Orientation] = "auto"
+    """How stored cubes are turned; ``auto`` compares them with their colour pictures."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        _from("val", self.val, 0, 0.9)
+        _at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,91 +219,3 @@ def _at_least(name: str, value: float, least: float) -> None:
 def _from(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise SettingError(f"{name} must be from {low} to {high}, got {value}")
-
-
-def read_recipe(kind: type[T], path: Path) -> T:
-    """Read a TOML recipe into a config dataclass.
-
-    Raises:
-        SettingError: The file is not TOML, or a key or value is not one of the config's.
-        FileNotFoundError: There is no such file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such recipe; recipes/ holds examples")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path}: not a TOML file: {error}") from None
-    try:
-        return from_table(kind, table)
-    except SettingError as error:
-        raise SettingError(f"{path}: {error}") from None
-
-
-def from_table(kind: type[T], table: dict[str, Any], where: str = "") -> T:
-    """Build a config dataclass from a table; every key must be one of its fields.
-
-    Raises:
-        SettingError: A key is unknown, missing, or has a value of the wrong type.
-    """
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in hints:
-            near = get_close_matches(key, hints, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(hints)}"
-            raise SettingError(f"unknown key {where + key!r}; {hint}")
-        values[key] = _value(hints[key], value, where + key)
-    missing = [
-        item.name
-        for item in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if item.name not in values
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise SettingError(f"missing key {where + missing[0]!r}")
-    try:
-        return kind(**values)
-    except SettingError as error:
-        raise SettingError(f"{where}{error}") from None
-
-
-def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401
-    """A TOML value as the field's type wants it, or an error that names the key."""
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise SettingError(f"{name!r} is a table, got {value!r}")
-        return from_table(typing.cast(type[Any], hint), value, f"{name}.")
-    origin, choices = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if value not in choices:
-            known = ", ".join(map(repr, choices))
-            raise SettingError(f"{name!r} must be one of {known}, got {value!r}")
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return _value(next(c for c in choices if c is not type(None)), value, name)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise SettingError(f"{name!r} is a list, got {value!r}")
-        return tuple(_value(choices[0], item, name) for item in value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if hint is Path and isinstance(value, str):
-        return Path(value)
-    if type(value) is not hint:
-        raise SettingError(f"{name!r} is a {hint.__name__}, got {value!r}")
-    return value
-
-
-def to_table(config: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A config dataclass as plain values, for JSON; unset (None) fields are left out."""
-
-    def plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in items
-            if value is not None
-        }
-
-    return dataclasses.asdict(config, dict_factory=plain)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from dmssn import checkpoint
 from dmssn.batches import pack_cube
 from dmssn.checkpoint import Header
-from dmssn.config import PrepareConfig, SettingError, from_table
+from dmssn.config import PrepareConfig, SettingError
 from dmssn.cube import RowSource
 from dmssn.devices import choose_device, is_out_of_memory
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.preparing import Statistics, homogenize, match_bands
+from dmssn.recipes import from_table
 from dmssn.regions import RegionCube
 from dmssn.rendering import paint, palette
 from dmssn.resample import resize

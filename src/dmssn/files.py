@@ -1,10 +1,27 @@
 """Files that are written whole or not at all."""
 
+import errno
+import glob
+import hashlib
 import os
+import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks; there, two runs are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
+PARTIAL = ".partial"
+"""In the name of every file that is not whole yet."""
+END_BYTES = 2**16
+"""Of the beginning and of the end of a file, for its fingerprint."""
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What a file system without locks answers."""
 
 
 @contextmanager
@@ -29,7 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _partial(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    # By chance, not by the process: two machines may write to one folder.
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{PARTIAL}{path.suffix}")
     try:
         partial.touch()
         usual = stat.S_IMODE(partial.stat().st_mode)
@@ -56,3 +74,67 @@ def make_folder(folder: Path) -> None:
         ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"{folder}: may not be written to; choose another --output")
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes left half written; nobody else may be writing there."""
+    for path in folder.glob(f".*{PARTIAL}*"):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keep a folder to oneself, or to those who share it; the system frees it when we die.
+
+    Args:
+        folder: It is there.
+        shared: Together with others that share it.
+
+    Raises:
+        OSError: Another process holds it, or it cannot be written to.
+    """
+    with (folder / ".lock").open("a") as file:
+        if fcntl is not None:
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(
+                    f"{folder}: another run is at work in it; wait for it, or choose another folder"
+                ) from None
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                print(f"{folder}: no locks here; run one at a time", file=sys.stderr)
+        yield
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """A checksum of a file's length, beginning and end, or of all files of a folder.
+
+    Enough to see that a cube was replaced, without reading gigabytes; independent of where the
+    file lies and when it was copied. A header (``.hdr``) counts with the files named like it.
+    """
+    total = hashlib.sha256()
+    if path.is_dir():
+        parts = sorted(item for item in path.iterdir() if item.is_file())
+    elif path.suffix.lower() == ".hdr":
+        named = path.parent.glob(f"{glob.escape(path.stem)}*")
+        parts = sorted(item for item in named if path.stem in (item.stem, item.name))
+    else:
+        parts = [path]
+    for part in parts:
+        size = part.stat().st_size
+        total.update(f"{part.name} {size}\n".encode())
+        with part.open("rb") as file:
+            total.update(file.read(END_BYTES))
+            if size > END_BYTES:
+                file.seek(max(END_BYTES, size - END_BYTES))
+                total.update(file.read())
+    return total.hexdigest()

@@ -50,6 +50,30 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
     return _salient_levels(path, read_grey(path))
 
 
+def read_label(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Read a mask that may hold -1 for pixels that do not count.
+
+    Of unsigned numbers 255 is taken for -1 if 1 stands for salient.
+
+    Returns:
+        Mask, bool of shape (H, W); and counted, the same, None when all pixels do.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, or holds other numbers.
+    """
+    if path.suffix.lower() in VARIABLE_SUFFIXES:
+        return read_mask(path), None
+    levels = read_grey(path)
+    ignored = (
+        -1 if np.issubdtype(levels.dtype, np.signedinteger) or levels.dtype.kind == "f" else 255
+    )
+    if not np.isin(levels, (0, 1, ignored)).all() or (ignored == 255 and not (levels == 1).any()):
+        return _salient_levels(path, levels), None
+    counted = np.asarray(levels != ignored)
+    return np.asarray(levels == 1), None if counted.all() else counted
+
+
 def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Read the rows and columns that count from a variable of a `.npz` or `.mat` file.
 

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dmssn import __version__
 from dmssn.config import SettingError
 from dmssn.cube import RowSource
-from dmssn.detector import Detection, Detector, load_detector
-from dmssn.files import make_folder
+from dmssn.detector import DEFAULT, Detection, Detector, find_checkpoint, load_detector
+from dmssn.files import fingerprint, make_folder
+from dmssn.labour import Labour, part_of
 from dmssn.progress import track
 from dmssn.readers.formats import cubes_in
 from dmssn.saving import (
@@ -21,6 +24,7 @@ from dmssn.saving import (
     save_saliency,
     save_tiff,
 )
+from dmssn.workers import WorkerDied, cores, over_all
 
 
 def predict_all(
@@ -33,18 +37,23 @@ def predict_all(
     threshold: float = 0.5,
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
+    labour: Labour | None = None,
+    threads: int | None = None,
 ) -> list[dict[str, Any]]:
     """Predict every cube and write its pictures.
 
     Args:
         paths: Cubes; a folder of cubes stands for all in it.
         output: Folder to write to.
-        open_cube: Opens one cube; a cube in a file is read a block of rows at a time.
+        open_cube: Opens one cube; a cube in a file is read a block of rows at a time. Several
+            workers have to be able to unpickle it.
         detector: As ``load_detector`` takes it.
         extras: Of "mask", "objects", "npy" and "tiff".
         threshold: From which saliency up a pixel is salient.
         device: As ``load_detector`` takes it.
         settings: How the cubes were read, to be recorded in the pictures.
+        labour: Who does the work; this process when left out.
+        threads: Of each worker, where there are several; their share of the cores when left out.
 
     Returns:
         One table a cube: name, what was done and the files written; or ``error``, one line that
@@ -55,18 +64,65 @@ def predict_all(
         OSError: The output folder cannot be written to.
         ValueError: The detector cannot be loaded.
     """
+    labour = labour or Labour()
     cubes = [cube for path in paths for cube in _expand(path)]
     _refuse_one_name_for_two(cubes)
-    found = load_detector(detector, device=device)
+    named = detector or DEFAULT
+    checkpoint = fingerprint(find_checkpoint(named)[1])
+    if labour.scheduler:  # whose workers work in folders of their own
+        cubes, output = [path.absolute() for path in cubes], output.absolute()
+        named = str(Path(named).absolute()) if Path(named).exists() else named
+    job = _Job(output, open_cube, named, checkpoint, device, extras, threshold, settings or {})
     make_folder(output)
-    results = []
-    for path in track(cubes, "predicting"):
+    mine = part_of(cubes, labour.shard)
+    if labour.scheduler or labour.workers > 1:
+        threads = threads or max(1, cores() // labour.workers)
+    else:
+        job.load()  # an error of the detector is none of a cube
+        threads = None  # as they are set
+    done = over_all(job, mine, workers=labour.workers, scheduler=labour.scheduler, threads=threads)
+    results: dict[Path, dict[str, Any]] = {}
+    for path, result in track(done, "predicting", len(mine), "cubes"):
+        results[path] = _failure(path, result) if isinstance(result, WorkerDied) else result
+    return [results[path] for path in mine]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Predicts one cube, in any process."""
+
+    output: Path
+    open_cube: Callable[[Path], RowSource]
+    detector: str
+    checkpoint: str
+    """Fingerprint of the detector's file: a process that stays keeps no outdated one."""
+    device: str
+    extras: Collection[str]
+    threshold: float
+    settings: Mapping[str, Any]
+
+    def load(self) -> Detector:
+        """The detector, kept for the cubes that follow."""
+        return _loaded(self.detector, self.device, self.checkpoint)
+
+    def __call__(self, path: Path) -> dict[str, Any]:
         try:
-            result = _predict(path, output, open_cube, found, extras, threshold, settings or {})
+            return _predict(
+                path,
+                self.output,
+                self.open_cube,
+                self.load(),
+                self.extras,
+                self.threshold,
+                self.settings,
+            )
         except (ValueError, OSError, MemoryError) as error:
-            result = _failure(path, error)
-        results.append(result)
-    return results
+            return _failure(path, error)
+
+
+@lru_cache(maxsize=1)
+def _loaded(detector: str, device: str, checkpoint: str) -> Detector:
+    return load_detector(detector, device=device)
 
 
 def _expand(path: Path) -> list[Path]:

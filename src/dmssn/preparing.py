@@ -71,8 +71,7 @@ def homogenize(
     if not valid.any():
         raise ValueError(f"{found.name}: no pixel has a finite value in every band")
     pixels = found.small.reshape(-1, bands) if valid.all() else found.small[valid]
-    low, high = usual_limits(pixels)
-    pixels = np.clip(pixels, low, high)
+    pixels = clipped(pixels)
     if config.statistics == "self":
         mean = pixels.mean(axis=0, dtype=np.float64)
         statistics = Statistics(mean, pixels.std(axis=0, dtype=np.float64, mean=mean[None]))
@@ -103,6 +102,11 @@ def _regions(
     component_map = np.full(valid.shape, OUTSIDE, dtype=np.int32)
     component_map[valid] = mixture.components(pixels, config)
     return connected_regions(component_map)
+
+
+def clipped(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Spectra, finite, shape (P, B), with each band's outliers brought to its usual limits."""
+    return np.clip(pixels, *usual_limits(pixels))
 
 
 def usual_limits(

@@ -1,211 +1,289 @@
-"""Preparing a whole set of scenes: several processes, resumable, statistics of train only."""
+"""Preparing a whole set of scenes: many processes or machines, resumable, the same bytes always.
+
+Every scene is a file of its own, which tells what it was made from. So whatever ended an earlier
+run, the next keeps the files that are whole and current and makes the others; the manifest, which
+makes the set complete, comes last.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
-from dataclasses import replace
+import platform
+from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
-from dmssn.config import PrepareConfig, to_table
-from dmssn.cube import Cube, RowSource
-from dmssn.datasets.folder import SPLITS, SceneFiles, scenes
-from dmssn.masks import read_mask
-from dmssn.preparing import SAMPLE, Statistics, homogenize, match_bands, usual_limits
-from dmssn.progress import track
-from dmssn.readers import open_cube
-from dmssn.resample import resample_bands, resize
-from dmssn.store import Manifest, Scene, scene_path, write_json, write_manifest, write_scene
-from dmssn.surveying import survey
-from dmssn.workers import cancelling, processes
+from dmssn.config import DataConfig, Orientation, PrepareConfig
+from dmssn.datasets.catalogue import data_set
+from dmssn.datasets.data_set import SPLITS, SceneFiles
+from dmssn.datasets.finding import Found, find_scenes
+from dmssn.datasets.orienting import settle
+from dmssn.datasets.splits import Choice
+from dmssn.files import locked, make_folder, remove_partial, sha256
+from dmssn.labour import Labour, each, part_of
+from dmssn.moments import Moments
+from dmssn.preparing import Statistics
+from dmssn.preparing_scenes import (
+    Task,
+    is_current,
+    made_from,
+    measure_scene,
+    prepare_scene,
+    read_moments,
+    verify,
+)
+from dmssn.recipes import to_table
+from dmssn.store import FORMAT, Manifest, read_about, scene_path, write_json, write_manifest
+
+ARITHMETIC = ("dmssn", "numpy", "scipy", "scikit-image", "torch")
+"""Whose versions decide a set's numbers."""
 
 
-def prepare_set(root: Path, out: Path, config: PrepareConfig, jobs: int = 1) -> Manifest:
-    """Prepare every scene of a folder.
+@dataclass
+class Report:
+    """What a run did.
+
+    Attributes:
+        manifest: Of the set; None while it is not complete.
+        made: Scenes prepared.
+        kept: Scenes that an earlier run had prepared.
+        wrong: Scene to why it could not be prepared.
+        missing: Scenes that other parts have yet to prepare.
+        said: Whose split it is, how cubes are turned and why, a sentence each.
+        seconds: Mean time of each part of the work on a scene.
+    """
+
+    manifest: Manifest | None = None
+    made: int = 0
+    kept: int = 0
+    wrong: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prepare_set(
+    data: DataConfig,
+    config: PrepareConfig,
+    labour: Labour | None = None,
+    *,
+    redo: bool = False,
+    skip_bad: bool = False,
+    statistics_only: bool = False,
+) -> Report:
+    """Prepare the scenes of a data set.
 
     Args:
-        root: Folder with ``cubes/``, ``masks/`` and ``splits/``.
-        out: Prepared set; scenes already there under the same settings are kept.
+        data: The data set, its split, and the folder to write.
         config: How to prepare.
-        jobs: Processes.
+        labour: Who does the work.
+        redo: Whether to prepare anew what was prepared with other settings.
+        skip_bad: Whether to complete the set without the scenes that cannot be prepared.
+        statistics_only: Whether to stop after the statistics of this part's training scenes.
 
     Returns:
-        The manifest, which is written last: a set without one is not complete.
+        What was done. Scenes that cannot be prepared do not stop the others; the set then stays
+        without a manifest unless they are to be skipped.
 
     Raises:
-        ValueError: A scene cannot be read or its mask does not fit (every such scene is named),
-            the cubes differ in bands, or ``out`` holds a set of other settings.
+        SettingError: There is no such data set or split.
+        ValueError: The folder holds a set of other settings; the orientation is not to be known;
+            the training scenes' statistics cannot be had; or the cubes differ in bands.
+        OSError: The folder cannot be written to, or another run is at work in it.
     """
-    files = scenes(root)
-    settings = {"scenes": str(root), "prepare": to_table(config)}
-    of_train = config.statistics == "data set"
-    train = [scene for scene in files if scene.split == "train"]
-    if of_train:  # other training scenes have other statistics: what is prepared would be stale
-        settings["train"] = [scene.name for scene in train]
-    _claim(out, settings)
-    statistics = training_statistics(train, config) if of_train else None
-    todo = [scene for scene in files if not scene_path(out, scene.name).is_file()]
-    wrong = _prepare_all(todo, partial(_prepare_one, out, config, statistics), jobs)
-    if wrong:
-        raise ValueError(f"{len(wrong)} scenes could not be prepared: {'; '.join(wrong)}")
-    manifest = _manifest(files, out, config, statistics)
-    write_manifest(out, manifest)
-    return manifest
+    labour = labour or Labour()
+    kind, out = data_set(data.set), data.prepared
+    choice = Choice(data.split, data.fold, data.val, data.seed)
+    found = find_scenes(kind, data.scenes, choice)
+    report = Report(wrong=dict(found.wrong), said=[found.said])
+    make_folder(out)
+    with locked(out, shared=not labour.whole):
+        if labour.whole:
+            for folder in (out, out / "scenes", out / "statistics"):
+                remove_partial(folder)
+        settings = _claim(found, data, config, redo=redo)
+        report.said.append(settings["orientation_said"])
+        task = Task(kind.name, out, config, settings["orientation"])
+        if config.statistics == "data set":
+            train = [scene for scene in found.scenes if scene.split == "train"]
+            measured = _measure(task, train, labour, report, skip_bad=skip_bad)
+            if statistics_only:
+                return report
+            task = replace(task, statistics=_merged(measured, report))
+        _prepare_all(task, part_of(found.scenes, labour.shard), labour, report)
+        _complete(task, found, report, skip_bad=skip_bad)
+    return report
 
 
-def _claim(out: Path, settings: dict[str, Any]) -> None:
-    """Mark a folder as made with these settings; refuse one made with others."""
-    path = out / "settings.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
-        raise ValueError(
-            f"{out}: prepared with other settings or training scenes; "
-            "remove it or choose another folder"
-        )
-    write_json(path, settings)
+def _claim(found: Found, data: DataConfig, config: PrepareConfig, *, redo: bool) -> dict[str, Any]:
+    """Mark a folder as made with these settings; refuse one made with others.
 
-
-def _prepare_all(todo: Sequence[SceneFiles], one: Any, jobs: int) -> list[str]:  # noqa: ANN401
-    """Prepare scenes; returns what went wrong, one sentence a scene."""
-    if jobs == 1:
-        return [said for scene in track(todo, "preparing") if (said := one(scene))]
-    with cancelling(processes(jobs, begin=_one_thread)) as pool:
-        futures = [pool.submit(one, scene) for scene in todo]
-        done = (future.result() for future in as_completed(futures))
-        return [said for _, said in zip(track(todo, "preparing"), done, strict=True) if said]
-
-
-def _one_thread() -> None:
-    """Keep a worker to one core: the others have the rest."""
-    torch.set_num_threads(1)
-    threadpool_limits(1)
-
-
-def _prepare_one(
-    out: Path, config: PrepareConfig, statistics: Statistics | None, scene: SceneFiles
-) -> str:
-    """Prepare and write one scene; returns what went wrong, or nothing."""
-    try:
-        cube, bands = _open(scene, config)
-        mask, (height, width, _) = read_mask(scene.mask), cube.shape
-        if mask.shape != (height, width):
-            found = f"{mask.shape[0]} x {mask.shape[1]}"
-            return f"{scene.mask}: {found}, its cube is {height} x {width}"
-        small = resize(mask.astype(np.float32), config.size, config.size) >= 0.5
-        prepared = homogenize(survey(cube, config.size, bands), config, statistics)
-        prepared = replace(prepared, name=scene.name)  # a folder's link may be called otherwise
-        if prepared.flat and scene.split == "train":
-            return (
-                f"{scene.cube}: one spectrum for all pixels, nothing to learn from; take it out of "
-                "splits/train.txt, or see whether its units are those of the other scenes"
-            )
-        write_scene(out, Scene(prepared, small))
-    except (ValueError, OSError) as error:
-        return str(error)
-    return ""
-
-
-def _open(scene: SceneFiles, config: PrepareConfig) -> tuple[RowSource, csr_array | None]:
-    """A scene's cube, and the weights to the bands the settings ask for, if they do."""
-    cube = open_cube(scene.cube)
-    return cube, match_bands(cube, config.bands, None)[0] if config.bands else None
-
-
-def training_statistics(train: Sequence[SceneFiles], config: PrepareConfig) -> Statistics:
-    """Mean and standard deviation of each band over all valid pixels of the training scenes.
-
-    Each scene's outliers are clipped first, as ``preparing`` clips them.
-
-    Raises:
-        ValueError: There is no training scene, or they differ in bands, or one has no valid pixel.
+    The orientation is settled once: a run that goes on takes what the first one found.
     """
-    count, total, square = 0, np.zeros(0), np.zeros(0)
-    for scene in track(train, "statistics"):
-        cube, weights = _open(scene, config)
-        bands = cube.shape[2] if weights is None else weights.shape[0]
-        if not count:
-            total, square = np.zeros(bands), np.zeros(bands)
-        if bands != total.size:
+    path = data.prepared / "settings.json"
+    wanted: dict[str, Any] = {"format": FORMAT, "set": found.kind.name, "prepare": to_table(config)}
+    if config.statistics == "data set":  # other training scenes have other statistics
+        wanted["train"] = found.names("train")
+    before: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
             raise ValueError(
-                f"{scene.cube}: {bands} bands, the scenes before it {total.size}; "
+                f"{path}: damaged; delete it, and the set is gone through anew"
+            ) from None
+    changed = [key for key in wanted if before and wanted[key] != before.get(key)]
+    if data.orientation != "auto" and before and before.get("orientation") != data.orientation:
+        changed.append("orientation")
+    if changed and not redo:
+        raise ValueError(
+            f"{data.prepared}: prepared with other settings or training scenes "
+            f"({', '.join(_differences(before, wanted, changed))}); pass --redo to prepare it "
+            "anew, or choose another folder"
+        )
+    if before and not changed:
+        return before
+    settled = settle(found, data.scenes, data.orientation)
+    orientation: Orientation = settled.orientation
+    settings = wanted | {"orientation": orientation, "orientation_said": settled.said}
+    write_json(path, settings)
+    return settings
+
+
+def _differences(before: dict[str, Any], wanted: dict[str, Any], changed: list[str]) -> list[str]:
+    """The settings that differ, by name."""
+    had = before.get("prepare")
+    if "prepare" not in changed or not isinstance(had, dict):
+        return changed
+    now = wanted["prepare"]
+    inner = [f"prepare.{key}" for key in now if now[key] != had.get(key)]
+    return [*inner, *(key for key in changed if key != "prepare")]
+
+
+def _measure(
+    task: Task, train: list[SceneFiles], labour: Labour, report: Report, *, skip_bad: bool
+) -> dict[Path, Moments]:
+    """Moments of the training scenes that can be had, in their order; measures this run's part."""
+    each(
+        "statistics",
+        part_of(train, labour.shard),
+        partial(measure_scene, task),
+        labour,
+        report.wrong,
+    )
+    bad = {scene.name: report.wrong[scene.name] for scene in train if scene.name in report.wrong}
+    if bad and not skip_bad:
+        raise ValueError(
+            f"{len(bad)} training scenes cannot be read, and the statistics need all: "
+            f"{_listed(bad)}; mend them, or pass --skip-bad to leave them out"
+        )
+    found = {}
+    for scene in train:
+        if scene.name not in bad:
+            moments = read_moments(task, scene, made_from(task, scene, mask=False))
+            if moments is None:
+                report.missing.append(scene.name)
+            else:
+                found[scene.cube] = moments
+    return found
+
+
+def _merged(measured: dict[Path, Moments], report: Report) -> Statistics:
+    """Statistics of all training scenes."""
+    if report.missing:
+        raise ValueError(
+            f"the statistics of {len(report.missing)} training scenes are missing; run every part "
+            "with --statistics-only first"
+        )
+    if not measured:
+        raise ValueError("statistics of the data set need training scenes, and there are none")
+    total = Moments(0, np.zeros(0), np.zeros(0))
+    for cube, moments in measured.items():
+        if total.pixels and moments.mean.shape != total.mean.shape:
+            raise ValueError(
+                f"{cube}: {moments.mean.size} bands, the scenes before it {total.mean.size}; "
                 "set prepare.bands to bring all to one number"
             )
-        # Clipped as preparing clips, or one hot pixel of one scene would flatten all scenes. The
-        # limits are known only after a first pass over the rows.
-        low, high = usual_limits(_sample(cube, weights))
-        for pixels in _valid_rows(cube, weights):
-            clipped = np.clip(pixels, low, high).astype(np.float64)
-            count += len(clipped)
-            total += clipped.sum(axis=0)
-            square += np.square(clipped, out=clipped).sum(axis=0)
-    if not count:
-        raise ValueError("statistics of the data set need training scenes, and there are none")
-    mean = total / count
-    return Statistics(mean, np.sqrt(np.maximum(square / count - mean**2, 0)))
+        total = total.merge(moments)
+    return Statistics(total.mean, total.std)
 
 
-def _sample(cube: RowSource, weights: csr_array | None) -> NDArray[np.float32]:
-    """Valid pixels spread evenly over a cube: all, or between one and two times ``SAMPLE``."""
-    seen, kept, step = 0, 0, 1
-    parts: list[NDArray[np.float32]] = []
-    for pixels in _valid_rows(cube, weights):
-        parts.append(pixels[-seen % step :: step].copy())
-        seen, kept = seen + len(pixels), kept + len(parts[-1])
-        if kept > 2 * SAMPLE:  # how many there will be is not known yet: every other one goes
-            parts, step = [np.concatenate(parts)[::2].copy()], 2 * step
-            kept = len(parts[0])
-    return np.concatenate(parts)
+def _prepare_all(task: Task, scenes: list[SceneFiles], labour: Labour, report: Report) -> None:
+    """Prepare what is not there, outdated or damaged."""
+    scenes = [scene for scene in scenes if scene.name not in report.wrong]
+    there = [scene for scene in scenes if _current(task, scene)]
+    damaged: dict[str, str] = {}
+    each("comparing checksums", there, partial(verify, task), labour, damaged)
+    kept = {scene.name for scene in there} - damaged.keys()
+    todo = [scene for scene in scenes if scene.name not in kept]
+    report.said += [f"{said}: prepared again" for said in damaged.values()]
+    if todo:  # until all is well again there is no whole set
+        (task.out / "manifest.json").unlink(missing_ok=True)
+    good = each("preparing", todo, partial(prepare_scene, task), labour, report.wrong)
+    report.kept, report.made = len(kept), len(good)
+    if good:
+        parts = good[0].seconds
+        report.seconds = {
+            part: sum(outcome.seconds[part] for outcome in good) / len(good) for part in parts
+        }
 
 
-def _valid_rows(cube: RowSource, weights: csr_array | None) -> Iterator[NDArray[np.float32]]:
-    """The valid pixels of each row at the wanted bands, shape (P, m)."""
-    seen, filled = False, np.zeros(cube.shape[2], dtype=np.bool_)
-    for rows in cube.row_blocks():
-        block = cube.read(rows)
-        valid = Cube(block).valid()
-        seen = seen or bool(valid.any())
-        if not seen:
-            filled |= np.isfinite(block).any(axis=(0, 1))
-        matched = block if weights is None else resample_bands(block, weights)
-        yield from (row[good] for row, good in zip(matched, valid, strict=True))
-        del block, matched  # before the next is read
-    if not seen:
-        raise cube.without_valid_pixel(filled)
+def _current(task: Task, scene: SceneFiles) -> bool:
+    try:
+        return is_current(task, scene)
+    except OSError:
+        return False  # its files cannot be read: told when it is prepared
 
 
-def _manifest(
-    files: Sequence[SceneFiles], out: Path, config: PrepareConfig, statistics: Statistics | None
-) -> Manifest:
-    from safetensors import safe_open
-
-    shapes: dict[int, str] = {}
-    for scene in files:
-        with safe_open(scene_path(out, scene.name), framework="np") as file:
-            shapes.setdefault(file.get_slice("spectra").get_shape()[1], scene.name)
-    if len(shapes) > 1:
-        said = ", ".join(f"{name} has {bands}" for bands, name in shapes.items())
+def _complete(task: Task, found: Found, report: Report, *, skip_bad: bool) -> None:
+    """Write the manifest if every scene is there, made from what is there now."""
+    usable = [scene for scene in found.scenes if scene.name not in report.wrong]
+    report.missing = [scene.name for scene in usable if not _current(task, scene)]
+    if report.missing or (report.wrong and not skip_bad):
+        return
+    if not usable:
+        raise ValueError(f"no scene could be prepared: {_listed(report.wrong)}")
+    abouts = {scene.name: read_about(task.out, scene.name) or {} for scene in usable}
+    first: dict[int, str] = {}
+    for name, about in abouts.items():
+        first.setdefault(about["bands"], name)
+    if len(first) > 1:
+        said = ", ".join(f"{name} has {bands}" for bands, name in first.items())
         raise ValueError(f"the cubes differ in bands ({said}); set prepare.bands to one number")
-    wavelengths = None if config.bands else _common_wavelengths(files)
-    return Manifest(
-        prepare=to_table(config),
-        bands=next(iter(shapes)),
-        wavelengths_nm=wavelengths,
+    statistics = task.statistics
+    report.manifest = Manifest(
+        prepare=to_table(task.config),
+        bands=next(iter(first)),
+        wavelengths_nm=_shared([about["wavelengths_nm"] for about in abouts.values()]),
         mean=None if statistics is None else statistics.mean.tolist(),
         std=None if statistics is None else statistics.std.tolist(),
-        splits={split: [s.name for s in files if s.split == split] for split in SPLITS},
+        splits={split: [s.name for s in usable if s.split == split] for split in SPLITS},
+        source={
+            "set": found.kind.name,
+            "split": found.said,
+            "orientation": task.orientation,
+            "orientation_said": report.said[1],
+            "wavelengths": found.kind.wavelengths_source,
+        },
+        versions={"python": platform.python_version()}
+        | {name: version(name) for name in ARITHMETIC},
+        left_out=dict(report.wrong),
+        checksums={name: sha256(scene_path(task.out, name)) for name in abouts},
     )
+    write_manifest(task.out, report.manifest)
 
 
-def _common_wavelengths(files: Sequence[SceneFiles]) -> list[float] | None:
-    """The wavelengths all cubes share, or None."""
-    found = [open_cube(scene.cube).wavelengths_nm for scene in files]
-    first = found[0]
-    if first is None or any(w is None or not np.allclose(w, first, atol=0.01) for w in found):
+def _shared(wavelengths: list[list[float] | None]) -> list[float] | None:
+    """The wavelengths all cubes have, or None."""
+    first = wavelengths[0]
+    if first is None:
         return None
-    return [float(value) for value in first]
+    alike = (w is not None and np.allclose(w, first, atol=0.01) for w in wavelengths)
+    return first if all(alike) else None
+
+
+def _listed(wrong: dict[str, str], most: int = 20) -> str:
+    said = "; ".join(f"{name}: {why}" for name, why in list(wrong.items())[:most])
+    return f"{said}; and {len(wrong) - most} more" if len(wrong) > most else said

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,15 +11,23 @@ PLAIN_SECONDS = 15.0
 """Time between two plain lines, and before the first."""
 
 
-def track(items: Collection[T], doing: str) -> Iterator[T]:
-    """Yield the items, showing how far the work is, its rate and the time left."""
-    if sys.stderr.isatty():
-        yield from _bar(items, doing)
-    else:
-        yield from _lines(items, doing)
+def track(
+    items: Iterable[T], doing: str, total: int | None = None, each: str = "steps"
+) -> Iterator[T]:
+    """Yield the items, showing how far the work is, its rate and the time left.
+
+    Args:
+        items: What is worked on, or what comes of it.
+        doing: The work, in a word or two.
+        total: How many there are; left out where ``items`` has a length.
+        each: What is counted.
+    """
+    count = len(items) if total is None else total  # type: ignore[arg-type]
+    shown = _bar if sys.stderr.isatty() else _lines
+    yield from shown(items, doing, count, each)
 
 
-def _bar(items: Collection[T], doing: str) -> Iterator[T]:
+def _bar(items: Iterable[T], doing: str, total: int, each: str) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -34,20 +42,31 @@ def _bar(items: Collection[T], doing: str) -> Iterator[T]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
+    start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, description=doing)
+        bar = progress.add_task(doing, total=total, rate="")
+        for done, item in enumerate(items):
+            rate = f"{_a_minute(done, time.monotonic() - start)} {each} a minute" if done else ""
+            progress.update(bar, completed=done, rate=rate)
+            yield item
 
 
-def _lines(items: Collection[T], doing: str) -> Iterator[T]:
+def _lines(items: Iterable[T], doing: str, total: int, each: str) -> Iterator[T]:
     start = last = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
         if done and now - last > PLAIN_SECONDS:
-            left = (now - start) / done * (len(items) - done)
-            print(f"{doing}: {done} of {len(items)}, {left:.0f} s left", file=sys.stderr)
+            left = (now - start) / done * (total - done)
+            rate = f"{_a_minute(done, now - start)} {each} a minute"
+            print(f"{doing}: {done} of {total}, {rate}, {left:.0f} s left", file=sys.stderr)
             last = now
         yield item
+
+
+def _a_minute(done: int, seconds: float) -> str:
+    return f"{done / max(seconds, 1e-9) * 60:.3g}"

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from dmssn import __version__, checkpoint
 from dmssn.batches import Batch, training_batches, validation_batches
 from dmssn.checkpoint import Header
-from dmssn.config import DetectorConfig, Recipe, TeacherConfig, to_table
+from dmssn.config import DetectorConfig, Recipe, TeacherConfig
 from dmssn.detector import BEST, find_checkpoint
 from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import Features, Teacher
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN, NetworkOutput
+from dmssn.recipes import to_table
 from dmssn.runs import Run
 from dmssn.store import PreparedSet
 from dmssn.training import Batches, Trainer

@@ -1,33 +1,46 @@
 """Prepared sets: one file a scene, and a manifest that says how they were made.
 
-PREPARED/manifest.json          settings, statistics, bands, wavelengths, scenes
+PREPARED/manifest.json            settings, statistics, bands, wavelengths, splits, checksums
 PREPARED/scenes/NAME.safetensors  region_map (H, W) int32, spectra (R, B), mask (H, W) uint8
+
+A scene's file carries a checksum of its own numbers and what it was made from, so that a damaged
+or outdated one is known by itself.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialized
 
 from dmssn import __version__
 from dmssn.files import replacing
 from dmssn.regions import RegionCube
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no checksums; it is still read."""
+NOT_COUNTED = 2
+"""In a stored mask, beside 0 and 1."""
 
 
 class Scene(NamedTuple):
-    """A homogenized cube and its mask, bool of shape (H, W), True is salient."""
+    """A homogenized cube and its truth.
+
+    Attributes:
+        cube: The cube.
+        mask: Bool of shape (H, W), True is salient.
+        counted: Likewise, False where the truth is not known; None when it is everywhere.
+    """
 
     cube: RegionCube
     mask: NDArray[np.bool_]
+    counted: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,10 @@ class Manifest:
         mean: Statistics of the training scenes; None when each cube has its own.
         std: Likewise.
         splits: Names of the scenes of each split.
+        source: Which data set, whose split, and how its cubes were turned.
+        versions: Of the programs whose arithmetic made the numbers.
+        left_out: Scenes that could not be prepared, and why.
+        checksums: SHA-256 of each scene's file.
     """
 
     prepare: dict[str, Any]
@@ -49,6 +66,10 @@ class Manifest:
     mean: list[float] | None
     std: list[float] | None
     splits: dict[str, list[str]]
+    source: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
 
 
 class PreparedSet:
@@ -62,6 +83,7 @@ class PreparedSet:
     def __init__(self, root: Path) -> None:
         """Read the manifest of the set at ``root``."""
         self.root = root
+        self._seen: set[str] = set()
         path = root / "manifest.json"
         if not path.is_file():
             raise FileNotFoundError(f"{root}: no prepared set; make it with `dmssn prepare`")
@@ -92,8 +114,14 @@ class PreparedSet:
         return names
 
     def read(self, name: str) -> Scene:
-        """Read one scene."""
-        return read_scene(self.root, name)
+        """Read one scene; the first time, its checksum is compared too.
+
+        Raises:
+            ValueError: Its file is missing or damaged.
+        """
+        scene = read_scene(self.root, name, verify=name not in self._seen)
+        self._seen.add(name)
+        return scene
 
 
 def scene_path(root: Path, name: str) -> Path:
@@ -101,32 +129,77 @@ def scene_path(root: Path, name: str) -> Path:
     return root / "scenes" / f"{name}.safetensors"
 
 
-def write_scene(root: Path, scene: Scene) -> None:
-    """Write one scene, whole or not at all."""
+def write_scene(root: Path, scene: Scene, about: Mapping[str, Any] | None = None) -> None:
+    """Write one scene, whole or not at all.
+
+    Args:
+        root: The prepared set.
+        scene: The scene.
+        about: Further plain values for the file's header, such as what it was made from.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    mask = scene.mask.astype(np.uint8)
+    if scene.counted is not None:
+        mask[~scene.counted] = NOT_COUNTED
     arrays: dict[str, NDArray[Any]] = {
         "region_map": scene.cube.region_map,
         "spectra": scene.cube.spectra,
-        "mask": scene.mask.astype(np.uint8),
+        "mask": mask,
         "source_shape": np.asarray(scene.cube.source_shape, dtype=np.int64),
     }
+    header = {"format": FORMAT, **(about or {}), "sha256": _checksum(arrays)}
     with replacing(scene_path(root, scene.cube.name)) as partial:
-        partial.write_bytes(serialized(arrays))  # as in checkpoints
+        # As in checkpoints; one key alone, since the library writes several in any order.
+        partial.write_bytes(serialized(arrays, metadata={"dmssn": json.dumps(header)}))
 
 
-def read_scene(root: Path, name: str) -> Scene:
+def read_scene(root: Path, name: str, *, verify: bool = True) -> Scene:
     """Read one scene.
+
+    Args:
+        root: The prepared set.
+        name: Of the scene.
+        verify: Whether to compare its checksum.
 
     Raises:
         ValueError: Its file is missing or damaged.
     """
     path = scene_path(root, name)
     try:
-        arrays = load_file(path)
+        with safe_open(path, framework="np") as file:
+            arrays = {key: file.get_tensor(key) for key in file.keys()}
+            header = json.loads((file.metadata() or {}).get("dmssn", "{}"))
+        if verify and header.get("sha256") not in (None, _checksum(arrays)):
+            raise ValueError("its checksum differs")
         height, width = (int(side) for side in arrays["source_shape"])
         cube = RegionCube(arrays["region_map"], arrays["spectra"], name, (height, width))
-        return Scene(cube, arrays["mask"].astype(bool))
-    except (SafetensorError, OSError, KeyError) as error:
+        counted = arrays["mask"] != NOT_COUNTED
+        return Scene(cube, arrays["mask"] == 1, None if counted.all() else counted)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: not a prepared scene ({error}); prepare the set again") from None
+
+
+def read_about(root: Path, name: str) -> dict[str, Any] | None:
+    """The header of a scene's file; None when there is no file, or not a whole one.
+
+    Its numbers are not read.
+    """
+    try:
+        with safe_open(scene_path(root, name), framework="np") as file:
+            header: dict[str, Any] = json.loads((file.metadata() or {}).get("dmssn", "{}"))
+            return header | {"bands": int(file.get_slice("spectra").get_shape()[1])}
+    except (SafetensorError, OSError, ValueError):
+        return None
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of the arrays' bytes, in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        total.update(np.ascontiguousarray(arrays[name]).data)
+    return total.hexdigest()
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:

@@ -52,10 +52,10 @@ def score_detector(
         moved = batch.to(device)
         with torch.inference_mode(), precision(fit, device):
             saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
-        for scene, mask in zip(
-            saliency[:, 0].float().cpu().numpy(), batch.mask[:, 0].numpy() > 0, strict=True
-        ):
-            rows.append(_quick_metrics(scene, mask))
+        masks = batch.mask > 0
+        counted = torch.ones_like(masks) if batch.counted is None else batch.counted
+        for scene, mask, known in zip(saliency.float().cpu(), masks, counted, strict=True):
+            rows.append(_quick_metrics(scene[known][None].numpy(), mask[known][None].numpy()))
     means = {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
     return {name: mean for name, mean in means.items() if not math.isnan(mean)}
 

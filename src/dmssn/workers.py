@@ -1,31 +1,160 @@
-"""Processes that work side by side and stop together."""
+"""One function over many items: in this process, in others beside it, or on a Dask cluster.
 
+A worker that dies, killed or out of memory, is replaced, and what it had in hand is done again.
+"""
+
+import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
 
 from dmssn.memory import keep_freed_memory
 
+T = TypeVar("T")
+R = TypeVar("R")
 
-def processes(jobs: int, begin: Callable[[], None] | None = None) -> ProcessPoolExecutor:
-    """A pool of worker processes, which leave Ctrl-C to the parent.
+CONNECT_SECONDS = 30
+"""How long a cluster may take to answer."""
+
+
+class WorkerDied(RuntimeError):
+    """The process that worked on an item was killed, and again when it was tried alone."""
+
+
+def over_all(
+    function: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int | None = 1,
+) -> Iterator[tuple[T, R | WorkerDied]]:
+    """Call a function on every item and yield each with its result, as they come.
 
     Args:
-        jobs: How many.
+        function: Can be pickled unless it is called in this process; an error it raises ends all.
+        items: Likewise.
+        workers: Processes on this machine; 1 works in this process.
+        scheduler: Address of a Dask cluster, which then does the work.
+        threads: Threads of a worker, which its results may depend on in their last bits; None
+            leaves them as they are.
+
+    Raises:
+        OSError: No cluster answers at the address.
+        ModuleNotFoundError: The extra ``cluster`` is not installed.
+    """
+    function = partial(_with_threads, function, threads)
+    if scheduler is not None:
+        yield from _on_cluster(function, items, scheduler)
+    elif min(workers, len(items)) <= 1:
+        yield from ((item, function(item)) for item in items)
+    else:
+        yield from _in_processes(function, items, min(workers, len(items)))
+
+
+def _with_threads(function: Callable[[T], R], threads: int | None, item: T) -> R:
+    if threads is None:
+        return function(item)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            return function(item)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_processes(
+    function: Callable[[T], R], items: Sequence[T], workers: int
+) -> Iterator[tuple[T, R | WorkerDied]]:
+    todo = deque(items)
+    while todo:
+        running: dict[Future[R], T] = {}
+        try:
+            with cancelling(processes(workers)) as pool:
+                while todo or running:
+                    # No more than there are workers, so that a death leaves few to try again.
+                    while todo and len(running) < workers:
+                        running[pool.submit(function, todo[0])] = todo[0]
+                        todo.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        yield running.pop(future), result
+        except BrokenProcessPool:
+            # One of those under way killed its worker; the pool ended the others with it.
+            for item in running.values():
+                yield item, _alone(function, item)
+
+
+def _alone(function: Callable[[T], R], item: T) -> R | WorkerDied:
+    """Call the function in a process of its own, whose death nobody shares."""
+    try:
+        with cancelling(processes(1)) as pool:
+            return pool.submit(function, item).result()
+    except BrokenProcessPool:
+        return WorkerDied("its process was killed twice, perhaps for want of memory")
+
+
+def _on_cluster(
+    function: Callable[[T], R], items: Sequence[T], scheduler: str
+) -> Iterator[tuple[T, R | WorkerDied]]:
+    try:
+        from distributed import Client, KilledWorker, as_completed
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "a Dask cluster needs the extra: pip install 'dmssn[cluster]'"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise OSError(f"--scheduler {scheduler}: no Dask scheduler answers ({error})") from None
+    with client:
+        # Not pure: what is done are files, which a second call has to write again.
+        futures = {client.submit(function, item, pure=False): item for item in items}
+        for future in as_completed(list(futures)):
+            try:
+                result = future.result()
+            except KilledWorker as error:
+                result = WorkerDied(str(error))
+            yield futures.pop(future), result
+
+
+def processes(count: int, begin: Callable[[], None] | None = None) -> ProcessPoolExecutor:
+    """A pool of worker processes, which leave Ctrl-C to the parent and end when it is killed.
+
+    Args:
+        count: How many.
         begin: Called in each before its first task.
     """
     # spawn: a forked copy of a process with threads, such as torch's, may hang.
     spawn = get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_begin, initargs=(begin,))
+    return ProcessPoolExecutor(count, mp_context=spawn, initializer=_begin, initargs=(begin,))
 
 
 def _begin(begin: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
     if begin is not None:
         begin()
+
+
+def _end_with_parent() -> None:
+    """Without this, a killed parent would leave workers behind that wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager
@@ -37,3 +166,23 @@ def cancelling(pool: Executor) -> Iterator[Executor]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usual_workers(bytes_each: float) -> int:
+    """One worker a core, as far as the free memory goes; at least one.
+
+    Args:
+        bytes_each: Memory that a worker needs.
+    """
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not told on this system
+        return cores()
+    return max(1, min(cores(), int(free // bytes_each)))

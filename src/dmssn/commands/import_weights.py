@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from dmssn.config import PrepareConfig, SettingError, to_table
+from dmssn.config import PrepareConfig, SettingError
+from dmssn.recipes import to_table
 
 SHORTEST_NM = 100.0
 """No imager sees below it: smaller numbers are micrometres."""

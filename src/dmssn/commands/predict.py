@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from dmssn.commands.cube_options import CubeOptions
-from dmssn.config import SettingError, to_table
+from dmssn.config import SettingError
+from dmssn.recipes import to_table
 
 EXTRAS = ("mask", "objects", "npy", "tiff")
 
@@ -21,6 +22,9 @@ def main(
     threshold: float = 0.5,
     device: str = "auto",
     threads: int | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    shard: str = "1/1",
     json: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[CubeOptions, Parameter(name="*")] = CubeOptions(),  # noqa: B008
 ) -> int:
@@ -38,7 +42,10 @@ def main(
             commas or spaces.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.
         device: auto, cpu, cuda or cuda:N.
-        threads: CPU threads.
+        threads: CPU threads (of each worker).
+        workers: Processes that predict side by side; the maps depend on their threads alone.
+        scheduler: Address of a Dask cluster that does the work (extra `cluster`).
+        shard: k/n: predict the k-th of n parts of the cubes, for a batch array.
         json: Describe the results on stdout as JSON.
         options: How the cubes' files are to be understood.
 
@@ -48,9 +55,14 @@ def main(
     extras = _extras(save)
     if not 0 <= threshold <= 1:
         raise SettingError(f"--threshold must be from 0 to 1, got {threshold}")
+    if workers < 1:
+        raise SettingError(f"--workers must be at least 1, got {workers}")
+    from dmssn.datasets.splits import read_fraction
     from dmssn.devices import choose_device
+    from dmssn.labour import Labour
     from dmssn.predicting import predict_all
 
+    labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))
     choose_device(device, threads)
     results = predict_all(
         cubes,
@@ -61,6 +73,8 @@ def main(
         threshold=threshold,
         device=device,
         settings={name: value for name, value in to_table(options).items() if value != ()},
+        labour=labour,
+        threads=threads,
     )
     return _report(results, output, as_json=json)
 

@@ -1,25 +1,177 @@
-"""dmssn prepare recipes/smoke.toml.
+"""dmssn prepare folder my-scenes -o runs/mine/prepared.
 
+On a cluster: ``dmssn prepare hsod-bit /data/HSOD-BIT -o prepared --scheduler tcp://head:8786``.
 Run again after an interruption, it goes on with the scenes that are missing.
 """
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from dmssn.config import DataConfig, Orientation, PrepareConfig, Recipe, SettingError
+from dmssn.recipes import read_recipe
+
+if TYPE_CHECKING:
+    from dmssn.preparing_sets import Report
+
+WORKER_BYTES = 1.5e9
+"""Memory a worker may need for a cube of 1240 x 1680 x 200."""
 
 
-def main(recipe: Path, *, jobs: int = 1) -> int:
-    """Homogenize the scenes of a recipe for training.
+def main(
+    source: str,
+    root: Path | None = None,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    recipe: Path | None = None,
+    split: str | None = None,
+    fold: str | None = None,
+    val: float | None = None,
+    seed: int | None = None,
+    orientation: Literal["auto", Orientation] | None = None,
+    size: int | None = None,
+    bands: int | None = None,
+    statistics: Literal["self", "data set"] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    shard: str = "1/1",
+    redo: Annotated[bool, Parameter(negative="")] = False,
+    skip_bad: Annotated[bool, Parameter(negative="")] = False,
+    statistics_only: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Homogenize the scenes of a data set, once, for training.
+
+    `dmssn prepare NAME ROOT -o PREPARED` prepares the data set NAME (`dmssn dataset list` has
+    them; `folder` is your own) in ROOT. `dmssn prepare RECIPE` takes all three from a recipe. The
+    same call again goes on where an interrupted one stopped.
 
     Args:
-        recipe: TOML recipe: its data.scenes are read, its data.prepared is written.
-        jobs: Processes that prepare scenes side by side.
-    """
-    from dmssn.config import Recipe, SettingError, read_recipe
-    from dmssn.preparing_sets import prepare_set
+        source: Name of the data set, or a recipe (.toml).
+        root: Folder of the data set.
+        output: Prepared set to write.
+        recipe: Recipe whose [prepare] and [data] apply where no option says otherwise.
+        split: A published split by name, seeded, folders, or a file or folder of lists.
+        fold: k/n: the k-th of n parts is the test split.
+        val: Share of the training scenes taken for validation where no list names them.
+        seed: Of what is left to chance in the split.
+        orientation: How stored cubes are turned; auto compares them with their colour pictures.
+        size: Side in pixels of the square every scene is squeezed to.
+        bands: Bands every cube is brought to; 0 keeps the cubes' own.
+        statistics: Whose mean and spread standardize the bands.
+        workers: Processes; by default one a core, as far as the memory goes.
+        scheduler: Address of a Dask cluster that does the work (extra `cluster`).
+        shard: k/n: prepare the k-th of n parts of the scenes, for a batch array.
+        redo: Prepare anew what was prepared with other settings.
+        skip_bad: Complete the set without the scenes that cannot be prepared.
+        statistics_only: Stop after the statistics (of this shard's training scenes).
+        as_json: Describe the result on stdout as JSON.
 
-    settings = read_recipe(Recipe, recipe)
-    if jobs < 1:
-        raise SettingError(f"--jobs must be at least 1, got {jobs}")
-    manifest = prepare_set(settings.data.scenes, settings.data.prepared, settings.prepare, jobs)
-    counts = ", ".join(f"{len(names)} {split}" for split, names in manifest.splits.items())
-    print(f"{settings.data.prepared}: {counts}, {manifest.bands} bands")
+    Returns:
+        0 when the set, or this shard of it, is done; else 1.
+    """
+    settings = _settings(source, root, output, recipe)
+    data = {"split": split, "fold": fold, "val": val, "seed": seed, "orientation": orientation}
+    ways = {"size": size, "bands": bands, "statistics": statistics}
+    settings = replace(
+        settings, data=_changed(settings.data, data), prepare=_changed(settings.prepare, ways)
+    )
+    if workers is not None and workers < 1:
+        raise SettingError(f"--workers must be at least 1, got {workers}")
+    if statistics_only and settings.prepare.statistics == "self":
+        raise SettingError("--statistics-only needs --statistics 'data set'")
+    from dmssn.datasets.splits import read_fraction
+    from dmssn.labour import Labour
+    from dmssn.preparing_sets import prepare_set
+    from dmssn.workers import usual_workers
+
+    labour = Labour(
+        workers=workers or usual_workers(WORKER_BYTES),
+        scheduler=scheduler,
+        shard=read_fraction("--shard", shard),
+    )
+    report = prepare_set(
+        settings.data,
+        settings.prepare,
+        labour,
+        redo=redo,
+        skip_bad=skip_bad,
+        statistics_only=statistics_only,
+    )
+    return _tell(settings.data.prepared, settings.prepare, report, skip_bad, as_json=as_json)
+
+
+def _settings(source: str, root: Path | None, output: Path | None, recipe: Path | None) -> Recipe:
+    """The settings of a recipe, or of a data set by name with or without one."""
+    if root is None:
+        if not source.endswith(".toml"):
+            raise SettingError(
+                f"give a recipe (.toml), or a data set and its folder: "
+                f"dmssn prepare {source} ROOT -o PREPARED"
+            )
+        if recipe is not None:
+            raise SettingError(f"two recipes, {source} and --recipe {recipe}; give one")
+        given: dict[str, Any] = {} if output is None else {"prepared": str(output)}
+        return read_recipe(Recipe, Path(source), given)
+    if output is None:
+        raise SettingError("--output is missing: the folder of the prepared set")
+    given = {"set": source, "scenes": str(root), "prepared": str(output)}
+    if recipe is not None:
+        return read_recipe(Recipe, recipe, given)
+    return Recipe(data=DataConfig(set=source, scenes=root, prepared=output))
+
+
+def _changed(config: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401
+    """The settings with those values that were given."""
+    return replace(config, **{key: value for key, value in values.items() if value is not None})
+
+
+def _tell(
+    out: Path, config: PrepareConfig, report: "Report", skip_bad: bool, *, as_json: bool
+) -> int:
+    import json
+    import sys
+
+    for said in report.said:
+        print(f"dmssn prepare: {said}", file=sys.stderr)
+    level = "left out" if skip_bad else "not prepared"
+    for name, why in report.wrong.items():
+        print(f"dmssn prepare: {name} {level}: {' '.join(why.split())}", file=sys.stderr)
+    manifest = report.manifest
+    if as_json:
+        table = {
+            "prepared": str(out),
+            "complete": manifest is not None,
+            "made": report.made,
+            "kept": report.kept,
+            "wrong": report.wrong,
+            "missing": report.missing,
+            "splits": manifest and {split: len(names) for split, names in manifest.splits.items()},
+            "bands": manifest and manifest.bands,
+            "size": config.size,
+            "notes": report.said,
+            "seconds": report.seconds,
+        }
+        print(json.dumps(table, indent=1))
+    else:
+        work = f"{report.made} scenes prepared, {report.kept} kept"
+        if report.seconds:
+            parts = ", ".join(f"{part} {time:.2f} s" for part, time in report.seconds.items())
+            work += f" (a scene: {parts})"
+        print(f"{out}: {work}")
+        if manifest is not None:
+            counts = ", ".join(f"{len(names)} {split}" for split, names in manifest.splits.items())
+            print(f"{out}: complete, {counts}, {manifest.bands} bands")
+        elif report.missing:
+            print(f"{out}: {len(report.missing)} scenes of other parts are not there yet")
+    if report.wrong and not skip_bad:
+        print(
+            f"dmssn prepare: {len(report.wrong)} scenes could not be prepared, so the set is not "
+            "complete; mend them and run it again, or pass --skip-bad to do without them",
+            file=sys.stderr,
+        )
+        return 1
     return 0

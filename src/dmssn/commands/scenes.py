@@ -1,7 +1,7 @@
 """``dmssn scenes``: a data set of generated scenes.
 
 Small: ``dmssn scenes -o scenes --count 10 --size 64x64``.
-Large: ``dmssn scenes -o scenes --count 5000 --size 256x256 --jobs 16``.
+Large: ``dmssn scenes -o scenes --count 5000 --size 256x256 --workers 16``.
 """
 
 import json
@@ -22,7 +22,7 @@ def main(
     size: str = "256x256",
     bands: int | None = None,
     seed: int = 0,
-    jobs: int = 1,
+    workers: int = 1,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Generate scenes with salient objects and their masks, to train and test on.
@@ -36,11 +36,11 @@ def main(
         size: Height x width in pixels, such as 256x256; at least 16x16.
         bands: Bands of every scene; each scene has its own number, 20 to 220, when left out.
         seed: Another seed gives other scenes.
-        jobs: Processes that work at once; the files do not depend on it.
+        workers: Processes that work at once; the files do not depend on it.
         json_: Print the summary as JSON.
     """
-    height, width = _parse_size(size)
-    for name, value in (("--count", count), ("--jobs", jobs), ("--bands", bands)):
+    height, width = parse_size(size)
+    for name, value in (("--count", count), ("--workers", workers), ("--bands", bands)):
         if value is not None and value < 1:
             raise SettingError(f"{name} must be at least 1, got {value}")
     if seed < 0:
@@ -48,7 +48,7 @@ def main(
     from dmssn.scenes.writing import SceneSettings, write_scenes
 
     settings = SceneSettings(count=count, height=height, width=width, bands=bands, seed=seed)
-    entries = write_scenes(settings, output, jobs)
+    entries = write_scenes(settings, output, workers)
     fractions = [entry["salient_fraction"] for entry in entries]
     summary = {
         "folder": str(output),
@@ -62,7 +62,8 @@ def main(
         print(f"{len(entries)} scenes in {output}; median salient share {median:.1%}")
 
 
-def _parse_size(size: str) -> tuple[int, int]:
+def parse_size(size: str) -> tuple[int, int]:
+    """(H, W) of a text such as 256x320; each is 16 at least."""
     match = re.fullmatch(r"(\d+)[xX](\d+)", size)
     if match is None or min(map(int, match.groups())) < 16:
         raise SettingError(f"--size must be HEIGHTxWIDTH of at least 16x16, got {size!r}")

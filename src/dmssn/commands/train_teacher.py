@@ -28,8 +28,9 @@ def main(
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads.
     """
-    from dmssn.config import Recipe, read_recipe
+    from dmssn.config import Recipe
     from dmssn.devices import choose_device
+    from dmssn.recipes import read_recipe
     from dmssn.stages import train_teacher
 
     settings = read_recipe(Recipe, recipe)

@@ -33,8 +33,8 @@ def open_cube(
     """Open a cube without reading its numbers, where the format allows.
 
     Args:
-        path: ENVI header or raw file, MATLAB, HDF5, numpy or TIFF file, or a folder of one-band
-            pictures.
+        path: ENVI header or raw file, MATLAB, HDF5, numpy or TIFF file, a Zarr folder, or a folder
+            of one-band pictures.
         key: Which variable of the file; needed when several can be the cube.
         wavelengths_nm: One for each band in the file, or their two ends; they replace the file's.
         band_axis: Which axis of the stored shape holds the bands; needed when the file and the
@@ -115,6 +115,9 @@ def _storage_notes(stored: Stored) -> tuple[str, ...]:
         notes.append(f"{stored.ignore_value:g} means no data: pixels that have it are invalid")
     if stored.scale != 1:
         notes.append(f"divided by the header's reflectance scale factor, {stored.scale:g}")
+    if stored.factor != 1 or stored.offset != 0:
+        added = f", and its add_offset, {stored.offset:g}, added" if stored.offset else ""
+        notes.append(f"multiplied by the file's scale_factor, {stored.factor:g}{added}")
     return tuple(notes)
 
 

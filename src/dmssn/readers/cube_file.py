@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.cube import Cube
-from dmssn.readers.stored import Array, Loaded, Stored, parsing
+from dmssn.readers.stored import Array, Loaded, Stored, cube_name, parsing
 
 BLOCK_BYTES = 32 * 2**20
 """Stored numbers are fetched in blocks of about this size."""
@@ -60,6 +60,8 @@ class CubeFile:
         axis_decision: Which stored axis holds the bands and why, a sentence.
         notes: What was decided or changed, one sentence each.
         reflectance: The calibration by white and dark references, if asked for.
+        flip_rows: Whether the last stored row is the top one.
+        flip_columns: Whether the last stored column is the left one.
     """
 
     path: Path
@@ -70,11 +72,13 @@ class CubeFile:
     axis_decision: str
     notes: tuple[str, ...] = ()
     reflectance: Reflectance | None = None
+    flip_rows: bool = False
+    flip_columns: bool = False
 
     @property
     def name(self) -> str:
         """What the cube is called: the name of the file without its ending, or of the folder."""
-        return self.path.resolve().name if self.path.is_dir() else self.path.stem
+        return cube_name(self.path)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -112,7 +116,14 @@ class CubeFile:
             rows = max(1, MOST_BYTES // row)
         else:
             rows = max(1, round(rows / chunk)) * chunk
-        return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+        tops = range(0, height, rows)
+        blocks = [self._stored_rows(top, min(top + rows, height)) for top in tops]
+        return blocks[::-1] if self.flip_rows else blocks
+
+    def _stored_rows(self, top: int, bottom: int) -> slice:
+        """Rows counted from the other end where they are flipped; its own inverse."""
+        height = self.shape[0]
+        return slice(height - bottom, height - top) if self.flip_rows else slice(top, bottom)
 
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
         """Read the cube or a block of its rows; only these are fetched where the format allows.
@@ -135,8 +146,11 @@ class CubeFile:
         out = np.empty((max(0, bottom - top), width, bands), dtype=np.float32)
         if out.size:
             with np.errstate(over="ignore", invalid="ignore"):  # ends as infinite or NaN: invalid
-                self._fill(out, top)
+                self._fill(out, self._stored_rows(top, bottom).start)
                 self._calibrate(out)
+        if self.flip_rows or self.flip_columns:
+            down, right = (-1 if flip else 1 for flip in (self.flip_rows, self.flip_columns))
+            return np.ascontiguousarray(out[::down, ::right])
         return out
 
     def to_cube(self) -> Cube:
@@ -194,8 +208,10 @@ class CubeFile:
         """Mark missing numbers and scale, in place, a row at a time to need no second cube."""
         ignore = self.stored.ignore_value
         scale = np.float32(self.stored.scale)
+        factor, offset = self.stored.factor, self.stored.offset
+        packed = factor != 1 or offset != 0
         calibration = self.reflectance
-        if ignore is None and scale == 1 and calibration is None:
+        if ignore is None and scale == 1 and not packed and calibration is None:
             return
         if calibration is not None:
             dark, span = (a[:, self.band_order] for a in (calibration.dark, calibration.span))
@@ -204,6 +220,8 @@ class CubeFile:
                 row[_equal(row, np.float32(ignore))] = np.nan
             if scale != 1:
                 row /= scale
+            if packed:  # in float64: an offset may be far larger than the steps
+                row[:] = np.multiply(row, factor, dtype=np.float64) + offset
             if calibration is not None:
                 row -= dark
                 row /= span

@@ -6,12 +6,12 @@ from dmssn.config import SettingError
 from dmssn.readers.stored import Stored
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm")
-CUBES = (".hdr", ".mat", ".h5", ".hdf5", ".he5", ".npy", ".npz")
+CUBES = (".hdr", ".mat", ".h5", ".hdf5", ".he5", ".npy", ".npz", ".zarr")
 RAW = (".raw", ".img", ".dat", ".bil", ".bip", ".bsq")
 
 
 def open_stored(path: Path, key: str | None) -> Stored:
-    """Open a file or a folder of pictures, whatever its format.
+    """Open a file, a Zarr folder or a folder of pictures, whatever its format.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -35,6 +35,10 @@ def open_stored(path: Path, key: str | None) -> Stored:
 
 def _open_several(path: Path, suffix: str, key: str | None) -> Stored:
     """A format that can hold several variables, or a folder."""
+    if _is_zarr(path):
+        from dmssn.readers.zarr_stores import open_zarr
+
+        return open_zarr(path, key)
     if path.is_dir():
         from dmssn.readers.images import open_images
 
@@ -50,6 +54,13 @@ def _open_several(path: Path, suffix: str, key: str | None) -> Stored:
     from dmssn.readers.tiff import open_tiff
 
     return open_tiff(path, key)
+
+
+def _is_zarr(path: Path) -> bool:
+    """A folder that holds Zarr, or should by its name."""
+    from dmssn.readers.zarr_stores import SUFFIX, is_zarr
+
+    return path.is_dir() and (path.suffix.lower() == SUFFIX or is_zarr(path))
 
 
 def _open_single(path: Path, suffix: str, key: str | None) -> Stored:
@@ -77,17 +88,19 @@ def _advice(suffix: str) -> str:
         return "is one picture; bands as pictures are read from the folder that holds them all"
     return (
         "is in no format that can be read: ENVI (.hdr), MATLAB (.mat), HDF5 (.h5), "
-        "numpy (.npy, .npz), TIFF, or a folder of one-band pictures"
+        "numpy (.npy, .npz), TIFF, Zarr (.zarr), or a folder of one-band pictures"
     )
 
 
 def cubes_in(folder: Path) -> list[Path]:
-    """The cube files of a folder of cubes, sorted; none for a folder of one-band pictures.
+    """The cubes of a folder of cubes, sorted; none for Zarr or a folder of one-band pictures.
 
     A TIFF counts when it has several bands. One of a single band beside cubes is a mask or the
     like, as pictures are, but a damaged one counts, so that it is missed. Raw files count
     through their headers. Saliency maps that prediction wrote beside the cubes do not count.
     """
+    if _is_zarr(folder):
+        return []
     files = [
         path
         for path in sorted(folder.iterdir())

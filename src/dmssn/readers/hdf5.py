@@ -11,12 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dmssn.readers import wavelengths
-from dmssn.readers.stored import REAL_KINDS, Convention, Stored, Wavelengths, parsing
+from dmssn.readers import attributes, wavelengths
+from dmssn.readers.stored import Convention, Stored, parsing
 from dmssn.readers.variables import Variable, choose_cube
 
-NO_DATA = ("_fillvalue", "missing_value", "data_ignore_value")
-"""Attributes, in lower case, that hold the number for "no data": of CF, and of NEON's files."""
 MATLAB = Convention("BWH", "MATLAB 7.3's order (rows, columns, bands), reversed in HDF5", False)
 
 
@@ -39,15 +37,23 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
     cube = choose_cube(path, variables, key)
     dataset = datasets[cube.name]
     with parsing(path):
-        found = list(_wavelengths(cube.name, datasets, dataset))
-        ignore = _ignore_value(dataset)
+        groups = [(f"attribute of {dataset.parent.name!r}", dataset.parent.attrs)]
+        if dataset.parent.name != "/":
+            groups.append(("attribute of the file", file.attrs))
+        found = list(attributes.nearest_wavelengths(cube.name, datasets, groups))
+        told = dict(dataset.attrs)
+        labels = [axis.label for axis in dataset.dims]
+    named = attributes.named_axes(labels, "the file")
+    scaling = attributes.scaling(path, told)
     return Stored(
         path,
         dataset,
         key=cube.name,
-        convention=MATLAB if _is_matlab(path) else None,
+        convention=named or (MATLAB if _is_matlab(path) else None),
         wavelengths=wavelengths.best_match(found, cube.shape),
-        ignore_value=ignore,
+        ignore_value=attributes.ignore_value(told),
+        factor=scaling.factor,
+        offset=scaling.offset,
     )
 
 
@@ -75,57 +81,3 @@ def _dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
     if kind == b"logical":
         return np.dtype(bool)
     return np.dtype("U1") if kind == b"char" else np.dtype(dataset.dtype)
-
-
-def _wavelengths(
-    name: str, datasets: dict[str, h5py.Dataset], cube: h5py.Dataset
-) -> Iterator[Wavelengths]:
-    """Every list of wavelengths, the nearest to the cube first: its attributes, its siblings."""
-    yield from _in_attributes(cube, f"attribute of {name!r}")
-    folder = name.rpartition("/")[0]
-    for other in sorted(datasets, key=lambda item: item.rpartition("/")[0] != folder):
-        item = datasets[other]
-        last = other.rpartition("/")[2]
-        if (
-            wavelengths.is_name(last)
-            and item.dtype.kind in REAL_KINDS
-            and wavelengths.is_vector(item.shape)
-        ):
-            unit = wavelengths.unit_in_name(last) or _unit(item, ("units", "unit"))
-            values = np.asarray(item[()], np.float64).ravel()
-            yield Wavelengths(values, unit, f"wavelengths in {other!r}")
-    group = cube.parent
-    yield from _in_attributes(group, f"attribute of {group.name!r}")
-    if group.name != "/":
-        yield from _in_attributes(cube.file, "attribute of the file")
-
-
-def _in_attributes(holder: h5py.HLObject, where: str) -> Iterator[Wavelengths]:
-    for name, value in holder.attrs.items():
-        values = np.asarray(value)
-        if wavelengths.is_name(name) and values.dtype.kind in REAL_KINDS and values.ndim:
-            unit = wavelengths.unit_in_name(name)
-            unit = unit or _unit(holder, (f"{name}_units", f"{name}_unit", "wavelength_units"))
-            yield Wavelengths(
-                values.astype(np.float64).ravel(), unit, f"wavelengths in {name!r}, {where}"
-            )
-
-
-def _unit(holder: h5py.HLObject, names: tuple[str, ...]) -> str | None:
-    value = _attribute(holder, names)
-    if isinstance(value, np.ndarray):
-        value = value.ravel()[0] if value.size else None
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _attribute(holder: h5py.HLObject, names: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """The attribute of the first of these names, whatever its case; None when there is none."""
-    found = {name.lower(): name for name in holder.attrs}
-    wanted = next((name.lower() for name in names if name.lower() in found), None)
-    return None if wanted is None else holder.attrs[found[wanted]]
-
-
-def _ignore_value(dataset: h5py.Dataset) -> float | None:
-    """The number that means "no data" by an attribute of the dataset, if there is one."""
-    value = np.asarray(_attribute(dataset, NO_DATA))
-    return float(value.ravel()[0]) if value.size and value.dtype.kind in REAL_KINDS else None

@@ -17,6 +17,18 @@ REAL_KINDS = "iuf"
 """Letters of ``numpy.dtype.kind`` that can hold a cube: integers and floats."""
 
 
+def cube_name(path: Path) -> str:
+    """What the cube of a file or folder is called: its name without the ending of a format.
+
+    Example:
+        >>> cube_name(Path("a/field.1.hdr")), cube_name(Path("a/field.1.zarr"))
+        ('field.1', 'field.1')
+    """
+    if path.suffix.lower() == ".zarr" or not path.is_dir():
+        return path.stem
+    return path.resolve().name  # the folder "." has no name of its own
+
+
 class ChoiceError(ValueError):
     """A file can be read in several ways, and an option of the cube's would choose one."""
 
@@ -79,6 +91,8 @@ class Stored:
         notes: What the format's reader decided, one sentence each.
         ignore_value: Stored number that means "no data"; None when there is none.
         scale: Stored numbers are divided by this.
+        factor: Stored numbers are multiplied by this ...
+        offset: ... and this is added.
         good_bands: True for the bands the file calls good, shape (stored bands,); None when it
             does not say.
     """
@@ -91,6 +105,8 @@ class Stored:
     notes: tuple[str, ...] = ()
     ignore_value: float | None = None
     scale: float = 1.0
+    factor: float = 1.0
+    offset: float = 0.0
     good_bands: NDArray[np.bool_] | None = None
 
 

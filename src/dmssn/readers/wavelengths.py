@@ -79,7 +79,8 @@ def is_vector(shape: tuple[int, ...]) -> bool:
 
 def best_match(found: list[Wavelengths], shape: tuple[int, ...]) -> Wavelengths | None:
     """The first list whose length is one of the cube's; else the first; None when there is none."""
-    lists = [item for item in found if item.values.size > 1]  # one number is a setting
+    # One number is a setting, unless it is said to be a wavelength and there is one band.
+    lists = [item for item in found if item.values.size > 1 or (item.unit and 1 in shape)]
     fitting = [item for item in lists if item.values.size in shape]
     return next(iter(fitting or lists), None)
 

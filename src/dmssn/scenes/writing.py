@@ -37,13 +37,13 @@ class SceneSettings:
     seed: int
 
 
-def write_scenes(settings: SceneSettings, folder: Path, jobs: int = 1) -> list[dict[str, Any]]:
+def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> list[dict[str, Any]]:
     """Write a folder of scenes, keeping those an interrupted run with the same settings left.
 
     Args:
         settings: What to write.
         folder: Where; new, empty or begun with the same settings.
-        jobs: Processes that work at once; the files do not depend on it.
+        workers: Processes that work at once; the files do not depend on it.
 
     Returns:
         Each scene's entry of the manifest.
@@ -56,7 +56,7 @@ def write_scenes(settings: SceneSettings, folder: Path, jobs: int = 1) -> list[d
     library()  # fails here, once, when the extra is not installed
     _claim(settings, folder)
     indices = range(settings.count)
-    written = _each(partial(_write_one, settings, folder), indices, jobs)
+    written = _each(partial(_write_one, settings, folder), indices, workers)
     shown = track(indices, "generating scenes")
     entries = [entry for entry, _ in zip(written, shown, strict=True)]
     names = [entry["name"] for entry in entries]
@@ -112,10 +112,10 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _each(
-    write: Callable[[int], dict[str, Any]], indices: range, jobs: int
+    write: Callable[[int], dict[str, Any]], indices: range, workers: int
 ) -> Iterator[dict[str, Any]]:
     # Never in the main thread, since h5py swallows a Ctrl-C it meets.
-    with cancelling(ThreadPoolExecutor(1) if jobs == 1 else processes(jobs)) as pool:
+    with cancelling(ThreadPoolExecutor(1) if workers == 1 else processes(workers)) as pool:
         yield from pool.map(write, indices)
 
 

@@ -1,0 +1,1 @@
+"""Writing cubes: one module a format, all from blocks of rows as they come."""
