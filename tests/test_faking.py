@@ -205,6 +205,17 @@ def test_objects_are_unlike_what_is_around_them_and_few():
     assert 0.005 < min(shares) < max(shares) < 0.45
 
 
+def test_every_band_has_noise_of_its_own():
+    scene = fake_scene((48, 64), NAMES_NM, (0,))
+    silent = replace(scene, fields=scene.fields * 0, patches=scene.patches * 0)
+    noise = [plane - plane.mean() for plane in (silent.plane(14), silent.plane(15))]
+    light = scene.sunlit.ravel()
+    slopes = [np.polynomial.Polynomial.fit(light, plane.ravel(), 1)(light) for plane in noise]
+    left = [plane.ravel() - slope for plane, slope in zip(noise, slopes, strict=True)]
+    assert 0.001 < left[0].std() < 0.02
+    assert abs(np.corrcoef(left)[0, 1]) < 0.1
+
+
 def test_scenes_are_patches_and_textures_rather_than_speckle():
     scene = fake_scene((128, 160), NAMES_NM, (3,))
     data = np.stack([scene.plane(band) for band in range(30)], axis=2)

@@ -20,7 +20,7 @@ from dmssn.rendering import render
 from generated import cube_of
 from making_sets import scene_of, stored_as, write_scene
 
-SIZES = [(48, 64), (64, 64), (130, 100), (150, 200)]
+SIZES = [(48, 64), (64, 64), (100, 80), (90, 140)]
 STRAIGHT = ["none", "flip-left-right", "flip-top-bottom", "rotate-180"]
 
 
@@ -50,7 +50,7 @@ def seen(data: np.ndarray, orientation: str, picture: np.ndarray) -> Evidence:
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_each_orientation_is_recognized(orientation, size):
-    for seed in range(3):
+    for seed in range(2):
         cube, _ = scene_of(*size, 9, seed)
         evidence = seen(cube.data, orientation, jpeg(render(cube), 75))
         assert (evidence.winner, evidence.decisive) == (orientation, True)
@@ -92,12 +92,12 @@ def test_what_is_done_to_pictures_makes_no_difference(change):
         assert (evidence.winner, evidence.decisive) == (orientation, True)
 
 
-def test_a_picture_of_the_same_light_from_elsewhere_counts_by_what_it_shows():
-    cube, _ = scene_of(100, 100, 9, 3)
-    lit = cube.data * np.linspace(0.5, 1.5, 100)[:, None]
-    picture = render(Cube(cube.data * np.linspace(1.5, 0.5, 100)[:, None, None]))
-    evidence = seen(lit.astype(np.float32)[:, :, :], "transpose", picture)
-    assert (evidence.winner, evidence.decisive) == ("transpose", True)
+def test_light_does_not_decide():
+    cube, _ = scene_of(80, 80, 9, 3)
+    light = np.linspace(0.5, 1.5, 80, dtype=np.float32)[:, None, None]
+    picture = render(Cube(cube.data * light[::-1]))
+    evidence = seen(cube.data * light, "flip-left-right", picture)
+    assert (evidence.winner, evidence.decisive) == ("flip-left-right", True)
 
 
 def test_invalid_pixels_and_dead_bands_do_not_disturb():
@@ -146,14 +146,14 @@ def near_symmetric(seed: int, size: tuple[int, int]) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 2**32), size=st.sampled_from(SIZES), turn=st.sampled_from([*TURNS]))
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_a_nearly_symmetric_scene_is_never_decided_wrong(seed, size, turn):
     rng = np.random.default_rng([seed, 2])
     data = near_symmetric(seed, size)
 
     def taken() -> np.ndarray:
         """The scene under a light and with a noise of its own."""
-        light = 1 + rng.uniform(-0.2, 0.2) * np.linspace(-1, 1, size[1])[:, None]
+        light = 1 + rng.uniform(-0.4, 0.4) * np.linspace(-1, 1, size[1])[:, None]
         noisy = data * light + rng.normal(scale=rng.choice([0.0, 0.005, 0.03]), size=data.shape)
         return noisy.astype(np.float32)
 
@@ -170,7 +170,7 @@ def test_a_symmetric_scene_is_not_decided():
 
 
 def test_a_picture_of_something_else_is_not_decisive():
-    for seed in range(40):
+    for seed in range(24):
         cube, _ = scene_of(*SIZES[seed % 4], 9, seed)
         other, _ = scene_of(*SIZES[seed % 4], 9, seed + 1000)
         noise = np.random.default_rng(seed).integers(0, 256, (*cube.shape[:2], 3), dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 from benchmarks.case import Case
 from benchmarks.cases import (
+    converting,
     gpu,
     homogenizing,
     machine,
@@ -21,6 +22,7 @@ CASES: tuple[Case, ...] = (
     *training.CASES,
     *pictures.CASES,
     *predicting.CASES,
+    *converting.CASES,
     *scaling.CASES,
     *gpu.CASES,
 )

@@ -94,6 +94,8 @@ def prepare_set(
         OSError: The folder cannot be written to, or another run is at work in it.
     """
     labour = labour or Labour()
+    if labour.scheduler:  # whose workers work in folders of their own
+        data = replace(data, scenes=data.scenes.absolute(), prepared=data.prepared.absolute())
     kind, out = data_set(data.set), data.prepared
     choice = Choice(data.split, data.fold, data.val, data.seed)
     found = find_scenes(kind, data.scenes, choice)

@@ -121,7 +121,7 @@ def _on_cluster(
     with client:
         # Not pure: what is done are files, which a second call has to write again.
         futures = {client.submit(function, item, pure=False): item for item in items}
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             try:
                 result = future.result()
             except KilledWorker as error:

@@ -1,7 +1,7 @@
 """``dmssn dataset fake``: a made-up data set in the layout of a published one.
 
 Small: ``dmssn dataset fake hs-sod fake --scenes 6 --size 48x64``.
-Large: ``dmssn dataset fake hsod-bit fake --workers 8``, of 533 GB.
+Large: ``dmssn dataset fake hsod-bit fake --workers 8``, which takes 534 GB of disk.
 """
 
 import json

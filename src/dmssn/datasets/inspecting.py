@@ -21,6 +21,8 @@ GREY = (32 / 255, 223 / 255)
 """Levels between these are grey, and no black or white that JPEG has blurred."""
 GREY_SHARE = 0.05
 """Of a mask's pixels: JPEG leaves fewer of them grey, at the edges of objects."""
+DIVIDED = 1.5
+"""No cube of counts is as dark as this: its numbers were divided, with a rounding, to reach 1."""
 LISTED = 8
 """Sentences name at most this many bands."""
 
@@ -134,7 +136,7 @@ def _values(kind: DataSet, name: str, file: CubeFile, values: Values) -> list[Pr
     most, up_to = kind.most, f"up to {values.greatest:g}"
     if most is not None and values.greatest > most:
         add("wrong", f"numbers above {most:g}, the most the set promises", up_to)
-    if most is not None and 0 < values.greatest <= 1 < kind.divisor:
+    if most is not None and 0 < values.greatest <= DIVIDED < kind.divisor:
         add("wrong", f"divided by {kind.divisor:g} already, and would be again", up_to)
     if values.negative:
         share = _percent(values.negative / (height * width * bands))

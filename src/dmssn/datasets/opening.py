@@ -11,6 +11,7 @@ from dmssn.datasets.data_set import DataSet, SceneFiles
 from dmssn.masks import read_label, read_mask
 from dmssn.readers import open_cube
 from dmssn.readers.cube_file import CubeFile
+from dmssn.readers.stored import ChoiceError
 from dmssn.readers.turning import turned
 
 
@@ -32,6 +33,13 @@ def open_scene(kind: DataSet, path: Path, orientation: Orientation = "none") -> 
         file = _open(kind, path)
     except SettingError as error:  # nothing the user set: the file is unlike the others
         raise ValueError(str(error)) from None
+    except ChoiceError as error:  # and there is no option to choose by
+        hint = (
+            f"{kind.title} has {kind.bands} bands"
+            if kind.bands
+            else "save it as ENVI, whose header tells"
+        )
+        raise ValueError(f"{str(error).partition('; pass --')[0]}; {hint}") from None
     bands = file.shape[2]
     if kind.bands and bands != kind.bands:
         raise ValueError(f"{path}: {bands} bands, {kind.title} has {kind.bands}")

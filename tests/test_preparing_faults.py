@@ -1,0 +1,250 @@
+"""Preparing survives what happens to long jobs: kills, damage, full disks, a second run beside it.
+
+Whatever happened, the next run makes the same bytes as an uninterrupted one, and leaves nothing of
+the mishap behind.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
+from dmssn.files import locked
+from dmssn.labour import Labour
+from dmssn.preparing_sets import prepare_set
+from generated import write_folder
+
+CONFIG = PrepareConfig(size=32, statistics="data set", mixture=MixtureConfig(components=6))
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dmssn import moments, preparing_scenes, preparing_sets
+from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
+
+point, nth, folder, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+calls = 0
+
+def killing(real, counts=lambda *arguments: True):
+    def call(*arguments, **named):
+        global calls
+        calls += counts(*arguments)
+        if calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **named)
+    return call
+
+if point == "statistics":
+    moments.of_pixels = killing(moments.of_pixels)
+elif point == "scene":
+    preparing_scenes.homogenize = killing(preparing_scenes.homogenize)
+elif point == "between":
+    preparing_sets.prepare_scene = killing(preparing_sets.prepare_scene)
+elif point == "renaming":  # written, and not yet under its name
+    Path.replace = killing(Path.replace, lambda old, new: new.suffix == ".safetensors")
+elif point == "manifest":
+    preparing_sets.write_manifest = killing(preparing_sets.write_manifest)
+config = PrepareConfig(size=32, statistics="data set", mixture=MixtureConfig(components=6))
+preparing_sets.prepare_set(DataConfig(scenes=folder, prepared=out), config)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("in") / "scenes", height=36, width=40, bands=5)
+
+
+@pytest.fixture(scope="module")
+def wanted(folder, tmp_path_factory):
+    """What an uninterrupted run writes."""
+    out = tmp_path_factory.mktemp("whole") / "set"
+    assert prepared(folder, out).manifest is not None
+    return contents(out)
+
+
+def prepared(folder, out, **labour):
+    return prepare_set(DataConfig(scenes=folder, prepared=out), CONFIG, Labour(**labour))
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file but the lock, hidden ones too."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+def scene_ages(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (out / "scenes").glob("[a-z]*")}
+
+
+@pytest.mark.parametrize(
+    ("point", "nth", "scenes"),
+    [
+        ("statistics", 3, 0),
+        ("scene", 3, 2),
+        ("between", 5, 4),
+        ("renaming", 2, 1),
+        ("manifest", 1, 7),
+    ],
+)
+def test_a_run_that_was_killed_goes_on(folder, wanted, tmp_path, point, nth, scenes):
+    script, out = tmp_path / "killed.py", tmp_path / "set"
+    script.write_text(KILLED)
+    command = [sys.executable, str(script), point, str(nth), str(folder), str(out)]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = scene_ages(out) if scenes else {}
+    assert len(before) == scenes
+    assert not (out / "manifest.json").exists()
+    hidden = [path for path in out.rglob(".*") if path.name != ".lock"]
+    assert bool(hidden) == (point == "renaming")
+    report = prepared(folder, out)
+    assert (report.kept, report.made) == (scenes, 7 - scenes)
+    assert before.items() <= scene_ages(out).items()
+    assert contents(out) == wanted
+
+
+def command(folder: Path, out: Path, *more: str) -> list[str]:
+    """``dmssn prepare`` with the settings of ``CONFIG``, as a process of its own."""
+    recipe = out.parent / "recipe.toml"
+    recipe.write_text(
+        f'[data]\nscenes = "{folder}"\nprepared = "{out}"\n'
+        '[prepare]\nsize = 32\nstatistics = "data set"\n[prepare.mixture]\ncomponents = 6\n'
+    )
+    return [sys.executable, "-m", "dmssn", "prepare", str(recipe), *more]
+
+
+def test_a_run_with_workers_that_was_killed_goes_on(folder, wanted, tmp_path):
+    out = tmp_path / "set"
+    running = subprocess.Popen(command(folder, out, "--workers", "2"), stderr=subprocess.DEVNULL)
+    while running.poll() is None and not list(out.glob("scenes/[a-z]*")):
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    assert prepared(folder, out, workers=2).manifest is not None
+    assert contents(out) == wanted
+
+
+def test_a_second_run_in_the_same_folder_is_refused(folder, wanted, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    before = scene_ages(out)
+    with locked(out), pytest.raises(BlockingIOError, match="another run is at work in it"):
+        prepared(folder, out)
+    with locked(out, shared=True), pytest.raises(BlockingIOError, match="another run"):
+        prepared(folder, out)
+    assert scene_ages(out) == before
+    assert prepared(folder, out).kept == 7  # the lock went with its holder
+    assert contents(out) == wanted
+
+
+def test_two_runs_at_once_do_not_corrupt_the_set(folder, wanted, tmp_path):
+    out = tmp_path / "set"
+    runs = [
+        subprocess.Popen(command(folder, out, "--workers", "1"), stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [run.communicate()[1] for run in runs]
+    codes = sorted(run.returncode for run in runs)
+    assert codes in ([0, 0], [0, 1]), said
+    if codes == [0, 1]:
+        refused = next(text for run, text in zip(runs, said, strict=True) if run.returncode)
+        assert refused.count("\n") == 1
+        assert "another run is at work in it" in refused
+    assert contents(out) == wanted
+
+
+def test_parts_at_once_make_the_set(folder, wanted, tmp_path):
+    out = tmp_path / "set"
+    for more in (["--statistics-only"], []):
+        runs = [
+            subprocess.Popen(command(folder, out, "--shard", f"{part}/2", "--workers", "1", *more))
+            for part in (1, 2)
+        ]
+        assert [run.wait() for run in runs] == [0, 0]
+    assert contents(out) == wanted
+
+
+@contextmanager
+def short_files(most: int):
+    """No file may grow past so many bytes, which fails in the way of a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("most", [400, 5000])  # of settings; of a scene
+def test_a_full_disk_ends_the_run_cleanly_and_the_next_goes_on(folder, wanted, tmp_path, most):
+    out = tmp_path / "set"
+    message = "cannot be written .*run it again" if most > 1000 else "cannot be written"
+    with short_files(most), pytest.raises(OSError, match=message):
+        prepared(folder, out)
+    assert not list(out.rglob("*.safetensors"))
+    assert not list(out.rglob(".*partial*"))
+    assert prepared(folder, out).made == 7
+    assert contents(out) == wanted
+
+
+@contextmanager
+def as_a_stranger():
+    """What root may do is not forbidden by permissions: be somebody else for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_output_that_may_not_be_written_to_is_one_line(there):
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to strangers
+        root = Path(name)
+        folder, out = write_folder(root / "in", height=36, width=40, bands=5), root / "set"
+        if there:
+            prepared(folder, out)
+            before = contents(out)
+        closed = [path for path in (root, out, out / "scenes") if path.is_dir()]
+        for path in closed:
+            path.chmod(0o555)
+        with as_a_stranger(), pytest.raises(OSError, match=r"set: .*choose another") as caught:
+            prepared(folder, out)
+        assert "\n" not in str(caught.value)
+        for path in closed:
+            path.chmod(0o755)
+        if there:
+            assert contents(out) == before
+        else:
+            assert not out.exists()
+
+
+def test_damaged_settings_are_one_line(folder, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    (out / "settings.json").write_text('{"format"')
+    with pytest.raises(ValueError, match=r"settings\.json: damaged; delete it"):
+        prepared(folder, out)
+    (out / "settings.json").unlink()
+    assert prepared(folder, out).kept == 7
+
+
+def test_a_cluster_makes_the_same_bytes(folder, wanted, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    monkeypatch.chdir(tmp_path)  # relative paths are ours, not the workers'
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        report = prepared(folder, Path("set"), scheduler=cluster.scheduler_address)
+    assert report.manifest is not None
+    assert contents(tmp_path / "set") == wanted
