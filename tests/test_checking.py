@@ -18,7 +18,10 @@ from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.datasets.evidence import Evidence
 from dmssn.datasets.hs_sod import HS_SOD
 from dmssn.datasets.inspecting_sets import settle_by
+from dmssn.datasets.measuring import Measured
 from dmssn.datasets.splits import Choice
+from dmssn.readers import open_cube
+from dmssn.surveying import survey
 from dmssn.workers import WorkerDied
 from making_sets import write_counts, write_lists, write_scene
 
@@ -263,6 +266,28 @@ def test_what_nothing_tells_is_wrong(copy):
     assert problem.severity == "wrong"
     assert "pass --orientation" in problem.said
     assert looked_at(copy).problems == []
+
+
+def test_the_range_is_that_before_the_sets_own_division(copy):
+    """Files may scale their numbers too: these are told as they are read."""
+    with h5py.File(cube_at(copy, "0001"), "r+") as file:
+        file["hypercube"].attrs["scale_factor"] = 0.5
+    values = {item.scene.name: item.values for item in looked_at(copy).read}
+    assert values["0001"].greatest == pytest.approx(4095 / 2)
+    assert values["0002"].greatest == 4095
+
+
+def test_a_cube_read_by_columns_is_measured_whole(tmp_path):
+    data = np.random.default_rng(0).uniform(1, 2, (40, 60, 9)).astype("float32")
+    data[3, 5, 2], data[7, 50, 4], data[8, 8, 8] = -1, 9, np.nan
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("cube", data=data.transpose(2, 1, 0), chunks=(9, 1, 40))
+    cube = open_cube(tmp_path / "a.mat")
+    measured = Measured(cube)
+    survey(measured, 16)
+    assert measured.complete
+    values = measured.account.values(cube, 1)
+    assert (values.least, values.greatest, values.negative, values.invalid_pixels) == (-1, 9, 1, 1)
 
 
 def test_votes_count_only_where_they_are_clear():

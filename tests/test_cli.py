@@ -11,7 +11,7 @@ import pytest
 
 import dmssn
 from dmssn import cli
-from dmssn.cli import COMMANDS, main
+from dmssn.cli import COMMANDS, GROUPS, main
 
 HEAVY = {"torch", "numpy", "scipy", "skimage", "sklearn", "h5py", "PIL", "safetensors", "rich"}
 
@@ -40,9 +40,19 @@ def loaded_by(*tokens: str) -> tuple[set[str], str]:
 def test_help_names_every_command_and_loads_no_numbers():
     modules, said = loaded_by("--help")
     assert not modules & {"torch", "numpy", "scipy", "skimage", "sklearn", "h5py", "PIL"}
-    for command, summary in COMMANDS.items():
-        assert command in said
-        assert summary[:30] in said
+    for command, summary in (*COMMANDS.items(), *GROUPS.items()):
+        if " " not in command:  # those of a group are on the group's page
+            assert command in said
+            assert summary[:30] in said
+
+
+def test_help_of_a_group_names_its_commands(capsys):
+    for group in GROUPS:
+        _, said, _ = run(capsys, group, "--help")
+        for command, summary in COMMANDS.items():
+            if command.startswith(f"{group} "):
+                assert command.split()[1] in said
+                assert summary[:30] in said
 
 
 def test_the_version_loads_no_numbers():
@@ -59,10 +69,10 @@ def test_help_of_a_command_loads_no_torch():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_tells_all_that_its_docstring_tells(command, capsys):
-    code, out, err = run(capsys, command, "--help")
+    code, out, err = run(capsys, *command.split(), "--help")
     assert (code, err) == (0, "")
     assert "Usage: dmssn " + command in out
-    function = import_module(f"dmssn.commands.{command.replace('-', '_')}").main
+    function = import_module(f"dmssn.commands.{re.sub('[- ]', '_', command)}").main
     told = re.split(r"\n(?:Args|Returns):", str(getdoc(function)))[0].replace("`", "")
     assert " ".join(told.split()) in " ".join(out.split())
 

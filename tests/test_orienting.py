@@ -15,6 +15,7 @@ from dmssn.datasets.finding import find_scenes
 from dmssn.datasets.hs_sod import HS_SOD
 from dmssn.datasets.orienting import decide, settle, spread
 from dmssn.datasets.splits import Choice
+from dmssn.readers import read_cube
 from dmssn.readers.turning import TURNS
 from dmssn.rendering import render
 from generated import cube_of
@@ -310,3 +311,13 @@ def test_a_set_that_is_half_and_half_is_refused(tmp_path):
         write_scene(tmp_path, f"{number}", seed=number, orientation=turn)
     with pytest.raises(ValueError, match=r"3 for rotate-\d+ .* 3 for rotate-\d+"):
         settle(found_in(tmp_path), tmp_path, "auto")
+
+
+def test_real_scenes_are_recognized_and_never_taken_for_another(real_data):
+    cubes = [read_cube(path).data for path in sorted((real_data / "cave").glob("*.npz"))]
+    pictures = [jpeg(render(Cube(data)), 60) for data in cubes]
+    for number, data in enumerate(cubes):
+        for other, picture in enumerate(pictures):
+            evidence = seen(data, [*TURNS][2 * number], picture)
+            assert evidence.decisive == (number == other)
+            assert evidence.winner == [*TURNS][2 * number] or number != other

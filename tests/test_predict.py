@@ -506,3 +506,105 @@ def test_real_cubes_of_every_camera_get_maps(real_data, tmp_path, detector, caps
     }
     for name, (height, width, _) in shapes.items():
         assert skimage.io.imread(tmp_path / f"{name}.saliency.png").shape == (height, width)
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A folder of three cubes, and what one process makes of them."""
+    for seed in range(3):
+        (tmp_path / "cubes").mkdir(exist_ok=True)
+        write_npz(tmp_path / "cubes" / f"{seed}.npz", bright_corner(seed))
+    return tmp_path / "cubes"
+
+
+def maps_of(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_workers_and_parts_make_the_same_maps(three, detector, tmp_path, capsys):
+    always = (three, "--detector", detector, "--threads", 1, "--save", "npy,objects")
+    code, told, _ = run(capsys, *always, "-o", tmp_path / "one", "--json")
+    assert code == 0
+    code, by_two, _ = run(capsys, *always, "-o", tmp_path / "two", "--workers", 2, "--json")
+    assert code == 0
+    names = [result["name"] for result in json.loads(told)]
+    assert names == [result["name"] for result in json.loads(by_two)] == ["0", "1", "2"]
+    for part in (2, 1):
+        assert run(capsys, *always, "-o", tmp_path / "parts", "--shard", f"{part}/2")[0] == 0
+        assert len(names_in(tmp_path / "parts")) == {2: 4, 1: 12}[part]
+    assert maps_of(tmp_path / "one") == maps_of(tmp_path / "two") == maps_of(tmp_path / "parts")
+
+
+def test_a_bad_cube_does_not_stop_the_workers(three, detector, tmp_path, capsys):
+    (three / "1.npz").write_bytes(b"no cube")
+    code, out, err = run(
+        capsys, three, "--detector", detector, "-o", tmp_path / "out", "--workers", 2
+    )
+    assert code == 1
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["0", "2"]
+    assert "1.npz" in err
+    assert err.splitlines()[-1] == "dmssn predict: 1 of 3 cubes failed"
+
+
+def test_a_cluster_makes_the_same_maps(three, detector, tmp_path, capsys, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    monkeypatch.chdir(tmp_path)  # relative paths are ours, not the workers'
+    always = ("cubes", "--detector", detector.name, "--threads", 1)
+    (tmp_path / detector.name).write_bytes(detector.read_bytes())
+    assert run(capsys, *always, "-o", "here")[0] == 0
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        code, out, _ = run(capsys, *always, "-o", "there", "--scheduler", cluster.scheduler_address)
+    assert (code, out.splitlines()[-1]) == (0, "3 maps in there")
+    assert maps_of(tmp_path / "here") == maps_of(tmp_path / "there")
+
+
+def test_a_detector_trained_again_is_loaded_again(scene, tmp_path):
+    path = write_detector(tmp_path / "d.safetensors")
+    first = predict_all([scene], tmp_path / "a", open_cube=open_cube, detector=str(path))
+    write_detector(path, provenance={"version": "0.0.10"})
+    again = predict_all([scene], tmp_path / "b", open_cube=open_cube, detector=str(path))
+    assert first[0]["detector"] == again[0]["detector"] == "d"
+    told = [origin_of(tmp_path / name / "scene.saliency.png") for name in "ab"]
+    assert [origin["detector_version"] for origin in told] == ["0.0.9", "0.0.10"]
+
+
+def test_a_cube_can_be_turned_and_read_as_its_set_says(detector, tmp_path, capsys):
+    data = np.random.default_rng(0).random((20, 36, 81)).astype(np.float32)
+    with h5py.File(tmp_path / "0001.mat", "w") as file:
+        file["hypercube"] = (data.T * 4095).astype(np.uint16)
+    code, out, _ = run(
+        capsys,
+        tmp_path / "0001.mat",
+        "--set",
+        "hs-sod",
+        "--orientation",
+        "rotate-90",
+        "--json",
+        command="info",
+    )
+    (told,) = json.loads(out)
+    assert (code, told["shape"], told["max"]) == (0, [36, 20, 81], pytest.approx(1, abs=0.01))
+    assert told["wavelengths_nm"][:2] == [380, 385]
+    code, out, err = run(
+        capsys,
+        tmp_path / "0001.mat",
+        "-o",
+        tmp_path,
+        "--set",
+        "hs-sod",
+        "--key",
+        "hypercube",
+        "--detector",
+        detector,
+    )
+    assert (code, "leave the other options out" in err) == (2, True)
+    scene = write_npz(tmp_path / "scene.npz")
+    for name, options in (("as_it_is", ()), ("turned", ("--orientation", "flip-left-right"))):
+        always = (scene, "--detector", detector, "--save", "npy", "-o", tmp_path / name)
+        assert run(capsys, *always, *options)[0] == 0
+    found = [np.load(tmp_path / name / "scene.saliency.npy") for name in ("as_it_is", "turned")]
+    assert found[0].shape == found[1].shape
+    picture = np.asarray(Image.open(tmp_path / "turned" / "scene.overlay.png"))
+    assert picture[:7, :12].mean() > picture[:7, 24:].mean()  # the bright corner is left now

@@ -148,6 +148,7 @@ def test_row_blocks_follow_the_chunks(tmp_path, monkeypatch):
 
 def test_a_folder_of_cubes_may_hold_zarr_and_zarr_is_no_folder_of_cubes(tmp_path):
     path = store(tmp_path / "b.zarr")
+    add(zarr.open(str(path)), "like.h5", scene())
     np.save(tmp_path / "a.npy", scene())
     assert cubes_in(tmp_path) == [tmp_path / "a.npy", path]
     assert cubes_in(path) == []

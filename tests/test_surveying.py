@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dmssn.cube import Cube
 from dmssn.readers import open_cube
+from dmssn.readers.turning import TURNS, turned
 from dmssn.rendering import palette, render
 from dmssn.resample import axis_weights, resample_bands, resize
 from dmssn.surveying import survey
@@ -110,3 +111,36 @@ def test_a_cube_without_a_valid_pixel_is_refused_and_its_empty_bands_are_named(t
     with pytest.raises(ValueError, match=r"2 of 12 bands are empty \(number 2, 7, f") as whole:
         stored.to_cube()
     assert str(by_block.value) == str(whole.value)
+
+
+@pytest.mark.parametrize("orientation", ["none", "flip-left-right", "rotate-90", "transverse"])
+@pytest.mark.parametrize("chunks", [None, (3, 5, 20)])
+def test_a_file_that_holds_columns_together_is_read_by_them(tmp_path, orientation, chunks):
+    cube = cube_of(20, 27, 8, seed=4)
+    cube.data[3, 5, 2] = np.nan
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("hypercube", data=cube.data.T, chunks=chunks)  # (B, W, H)
+    found = turned(open_cube(tmp_path / "a.mat"), orientation)
+    transposed = TURNS[orientation].transpose
+    assert (found.sideways() is None) == transposed  # then its rows are the file's columns
+    if not transposed:
+        np.testing.assert_array_equal(found.sideways().read(), found.read().swapaxes(0, 1))
+    colours = palette(8, None).weights
+    mine = survey(found, 16, colours=colours)
+    same(mine, survey(Cube(found.read()), 16, colours=colours))
+    assert not mine.valid.all()
+    assert mine.small.flags.c_contiguous
+
+
+def test_rows_that_lie_together_are_read_as_rows(tmp_path):
+    data = cube_of(20, 27, 8).data
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("rows", data=data)
+        file.create_dataset("bands", data=data.transpose(2, 0, 1))
+        # Columns come first, but a chunk holds all of a row: no column is read without it.
+        file.create_dataset("chunks", data=data.T, chunks=(2, 27, 4))
+    for key, axis in (("rows", 2), ("bands", 0)):
+        assert open_cube(tmp_path / "a.h5", key=key, band_axis=axis).sideways() is None
+    (tmp_path / "a.h5").rename(tmp_path / "a.mat")
+    assert open_cube(tmp_path / "a.mat", key="chunks").sideways() is None
+    assert Cube(data).sideways() is None

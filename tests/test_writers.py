@@ -16,12 +16,13 @@ from spectral.io import envi
 from dmssn.config import SettingError
 from dmssn.cube import Cube
 from dmssn.readers import read_cube
+from dmssn.writers import zarr_stores
 from dmssn.writers.enduring import EnduringFile
 from dmssn.writers.formats import FORMATS, Choices
 from dmssn.writers.placing import placing
 from dmssn.writers.plan import Encoding, Plan, whole_chunks
+from dmssn.writers.sixteen_bits import UINT16, Range, check_float16, uint16_encoding
 from dmssn.writers.verifying import verify
-from dmssn.writers.whole_numbers import UINT16, Range, check_float16, uint16_encoding
 
 HEIGHT, WIDTH, BANDS = 19, 23, 7
 CENTRES = np.linspace(400.1, 950.3, BANDS)
@@ -275,6 +276,14 @@ def test_verification_finds_one_number_that_is_off(tmp_path, encoding):
         verify(source, source.row_blocks(), tmp_path / "b.h5", encoding)
 
 
+def test_verification_finds_one_step(tmp_path):
+    source, wrong = Cube(scene(), CENTRES), scene()
+    wrong[11, 12, 3] += PACKED.scale_factor
+    write("h5", tmp_path / "b.h5", wrong, encoding=PACKED)
+    with pytest.raises(ValueError, match="row 11 differs"):
+        verify(source, source.row_blocks(), tmp_path / "b.h5", PACKED)
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_verification_finds_a_pixel_that_became_valid_or_invalid(tmp_path, value):
     source = Cube(scene(), CENTRES)
@@ -325,6 +334,34 @@ def test_a_full_disk_is_an_error(tmp_path, small_files, key):
         write(key, output)
 
 
+def test_zarr_writes_nothing_more_once_it_is_stopped(tmp_path):
+    store = zarr_stores._stoppable(tmp_path / "a.zarr")
+    group = zarr.create_group(store, zarr_format=2)
+    store.stop()
+    group.create_array("late", shape=(4,), dtype="float32")
+    assert {path.name for path in store.root.rglob("*")} == {".zgroup", ".zattrs"}
+
+
+def test_a_failure_among_the_blocks_stops_zarr(tmp_path, monkeypatch):
+    stopped = []
+    real = zarr_stores._stoppable
+
+    def watched(folder):
+        store = real(folder)
+        stop = store.stop
+        monkeypatch.setattr(store, "stop", lambda: (stopped.append(folder), stop()))
+        return store
+
+    def failing():
+        yield scene()[:5]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zarr_stores, "_stoppable", watched)
+    with pytest.raises(KeyboardInterrupt):
+        zarr_stores.write_zarr(tmp_path / "a.zarr", failing(), Plan(scene().shape, None, FLOAT32))
+    assert stopped == [tmp_path / "a.zarr"]
+
+
 # Placing
 
 
@@ -342,6 +379,20 @@ def test_files_that_belong_together_are_exchanged_together(tmp_path):
             fill(partials, text)
     assert [path.read_text() for path in files] == ["new", "new"]
     assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+def test_an_old_header_never_stands_before_new_numbers(tmp_path, monkeypatch):
+    files = (tmp_path / "a.img", tmp_path / "a.hdr")
+    fill(files, "old")
+    steps = []
+    real = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda self, target: (steps.append(target.name), real(self, target))[1]
+    )
+    with placing(files, folder=False) as partials:
+        fill(partials, "new")
+    assert [step.partition(".")[0] == "a" for step in steps] == [False, False, True, True]
+    assert [Path(step).suffix for step in steps] == [".hdr", ".img", ".img", ".hdr"]
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3, 4])

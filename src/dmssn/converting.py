@@ -21,8 +21,7 @@ from dmssn.readers.zarr_stores import is_zarr
 from dmssn.writers.formats import FORMATS, Choices, Format, Settled, format_of
 from dmssn.writers.placing import placing, refuse_to_lose, require_space
 from dmssn.writers.plan import Encoding, Plan
-from dmssn.writers.verifying import verify
-from dmssn.writers.whole_numbers import (
+from dmssn.writers.sixteen_bits import (
     FLOAT16,
     FLOAT32,
     UINT16,
@@ -30,6 +29,7 @@ from dmssn.writers.whole_numbers import (
     check_float16,
     uint16_encoding,
 )
+from dmssn.writers.verifying import verify
 
 
 def convert_all(

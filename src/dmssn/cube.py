@@ -49,6 +49,10 @@ class RowSource(Protocol):
         """
         ...
 
+    def sideways(self) -> "RowSource | None":
+        """The cube with rows and columns exchanged, where its columns are read better; or None."""
+        ...
+
     def without_valid_pixel(self, filled: NDArray[np.bool_], /) -> ValueError:
         """The error for a cube without a valid pixel.
 
@@ -124,6 +128,9 @@ class Cube:
     def read(self, rows: slice, /) -> NDArray[np.float32]:
         """A view of rows, shape (h, W, B)."""
         return self.data[rows]
+
+    def sideways(self) -> None:
+        """In memory, rows are as good as columns."""
 
     def without_valid_pixel(self, filled: NDArray[np.bool_], /) -> ValueError:
         """The error for a cube without a valid pixel; ``filled`` tells which bands have values."""

@@ -49,6 +49,26 @@ def survey(
     Raises:
         ValueError: No pixel is valid, or the file is damaged.
     """
+    sideways = cube.sideways()
+    if sideways is not None:
+        return _upright(_survey(sideways, size, bands, colours))
+    return _survey(cube, size, bands, colours)
+
+
+def _upright(found: Survey) -> Survey:
+    """A survey with rows and columns exchanged."""
+    colours = found.colours
+    return Survey(
+        found.name,
+        np.ascontiguousarray(found.small.swapaxes(0, 1)),
+        np.ascontiguousarray(found.valid.T),
+        None if colours is None else np.ascontiguousarray(colours.swapaxes(0, 1)),
+    )
+
+
+def _survey(
+    cube: RowSource, size: int, bands: csr_array | None, colours: csr_array | None
+) -> Survey:
     height, width, count = cube.shape
     # Bands and pixels are both weighted sums, in either order: the one first that leaves less.
     early = bands if height * width <= size * size else None

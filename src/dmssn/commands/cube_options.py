@@ -1,12 +1,12 @@
 """Options that every command which reads cubes takes: how the file is to be understood."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from dmssn.config import SettingError
+from dmssn.config import Orientation, SettingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,13 @@ class CubeOptions:
     dark: Annotated[
         Path | None, Parameter(help="Dark reference, for --white; 0 when left out.")
     ] = None
+    set: Annotated[
+        str | None,
+        Parameter(help="Data set whose cubes these are, which says all but their orientation."),
+    ] = None
+    orientation: Annotated[
+        Orientation | None, Parameter(help="How the stored cube is turned to be upright.")
+    ] = None
 
     def open(self, path: Path) -> "CubeFile":
         """Open a cube without reading its numbers.
@@ -55,8 +62,18 @@ class CubeOptions:
             ValueError: The file is damaged, in no known format, or leaves a choice to be made.
         """
         from dmssn.readers import open_cube
+        from dmssn.readers.turning import turned
 
-        return open_cube(
+        if self.set is not None:
+            from dmssn.datasets.catalogue import data_set
+            from dmssn.datasets.opening import open_scene
+
+            if (replace(self, set=None, orientation=None)) != CubeOptions():
+                raise SettingError(
+                    f"--set {self.set} says how its cubes are read; leave the other options out"
+                )
+            return open_scene(data_set(self.set), path, self.orientation or "none")
+        file = open_cube(
             path,
             key=self.key,
             wavelengths_nm=self._wavelengths_nm(),
@@ -66,6 +83,7 @@ class CubeOptions:
             white=self.white,
             dark=self.dark,
         )
+        return turned(file, self.orientation or "none")
 
     def _wavelengths_nm(self) -> "NDArray[np.float64] | EvenlySpaced | None":
         from dmssn.readers import EvenlySpaced

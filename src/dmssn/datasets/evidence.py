@@ -40,7 +40,7 @@ LEAST_Z = 4.0
 30 000, with room for witnesses that are not quite independent."""
 LEAST_SCORE = 0.4
 """Share of the picture that the cube must explain. Over generated scenes, pictures of other scenes
-had up to 0.28; of the same, 0.72 or more even when blurred or compressed to a third."""
+had up to 0.28; of the same, 0.72 or more even when blurred, or JPEG of quality 30."""
 LEAST_LEAD = 0.1
 """Lead in that share. In a symmetric scene it is the light that differs, and everywhere alike: over
 generated ones, under lights that fall off to opposite sides, wrong candidates that passed the other

@@ -91,7 +91,7 @@ def _cube(kind: DataSet, scene: SceneFiles, read: bool, problems: list[Problem])
         if read:
             measured = Measured(file)
             found["evidence"] = _read(measured, _picture(scene, problems))
-            found["values"] = measured.values(file)
+            found["values"] = measured.account.values(file, kind.divisor)
             problems += _values(kind, scene.name, file, found["values"])
     except (ValueError, OSError) as error:
         detail = _one_line(error, scene.cube)
@@ -102,8 +102,9 @@ def _cube(kind: DataSet, scene: SceneFiles, read: bool, problems: list[Problem])
 def _read(cube: Measured, picture: NDArray[np.uint8] | None) -> Evidence | None:
     """Read all numbers once, and compare them with the picture if there is one."""
     if picture is None:
-        for rows in cube.row_blocks():
-            cube.read(rows)
+        source = cube.sideways() or cube
+        for rows in source.row_blocks():
+            source.read(rows)
         return None
     try:
         return look(cube, picture)

@@ -1,5 +1,6 @@
 """Where the files of a copy lie: flat or parted by train and test, under any of the usual names."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,15 +36,15 @@ class Layout:
         return sorted({*self.cubes, *self.masks}, key=natural)
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts 2 before 10.
+def natural(name: str) -> list[tuple[float, str]]:
+    """A key that sorts 2 before 10, and numbers before words.
 
     Example:
         >>> sorted(["b10", "b2", "7", "0012"], key=natural)
         ['7', '0012', 'b2', 'b10']
     """
     parts = re.findall(r"\d+|\D+", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (math.inf, part) for part in parts]
 
 
 def find_layout(kind: DataSet, root: Path) -> Layout:

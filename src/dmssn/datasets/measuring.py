@@ -13,7 +13,7 @@ from dmssn.readers.cube_file import CubeFile
 
 
 class Values(NamedTuple):
-    """The numbers of a cube, in the units in which they are stored.
+    """The numbers of a cube as they are before its set divides them.
 
     Attributes:
         least: Of the finite numbers.
@@ -33,14 +33,17 @@ class Values(NamedTuple):
 
 
 class Measured:
-    """A cube that keeps account of the numbers that are read from it."""
+    """A cube that keeps account of the numbers that are read from it.
 
-    def __init__(self, cube: RowSource) -> None:
+    Args:
+        cube: The cube; each of its rows, or each of its columns, is to be read once.
+        account: Where to add them; a new one when left out.
+    """
+
+    def __init__(self, cube: RowSource, account: "Account | None" = None) -> None:
         """Nothing was read yet."""
         self._cube = cube
-        bands = cube.shape[2]
-        self._least, self._greatest = np.full(bands, np.inf), np.full(bands, -np.inf)
-        self._rows = self._negative = self._invalid = 0
+        self.account = account or Account(cube.shape[2])
 
     @property
     def name(self) -> str:
@@ -64,27 +67,46 @@ class Measured:
 
     @property
     def complete(self) -> bool:
-        """Whether all rows were read."""
-        return self._rows == self.shape[0]
+        """Whether all of it was read."""
+        height, width, _ = self.shape
+        return self.account.pixels == height * width
 
     def row_blocks(self) -> list[slice]:
         """Those of the cube."""
         return self._cube.row_blocks()
 
+    def read(self, rows: slice, /) -> NDArray[np.float32]:
+        """Read rows, float32 of shape (h, W, B)."""
+        block = self._cube.read(rows)
+        for piece in Cube(block).row_blocks():  # a block of HDF5 chunks may be large
+            self.account.add(block[piece])
+        return block
+
+    def sideways(self) -> "Measured | None":
+        """The cube with rows and columns exchanged, where that is read better."""
+        other = self._cube.sideways()
+        return None if other is None else Measured(other, self.account)
+
     def without_valid_pixel(self, filled: NDArray[np.bool_], /) -> ValueError:
         """The cube's error."""
         return self._cube.without_valid_pixel(filled)
 
-    def read(self, rows: slice, /) -> NDArray[np.float32]:
-        """Read rows, each of which is to be read once, as float32 of shape (h, W, B)."""
-        block = self._cube.read(rows)
-        pieces = Cube(block).row_blocks()  # a block of HDF5 chunks may be large
-        for piece in pieces:
-            self._take(block[piece])
-        self._rows += len(block)
-        return block
 
-    def _take(self, block: NDArray[np.float32]) -> None:
+class Account:
+    """Range and validity of the numbers that came, band by band.
+
+    Attributes:
+        pixels: How many came.
+    """
+
+    def __init__(self, bands: int) -> None:
+        """Nothing has come yet."""
+        self._least, self._greatest = np.full(bands, np.inf), np.full(bands, -np.inf)
+        self.pixels = self._negative = self._invalid = 0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take numbers, shape (h, W, B)."""
+        self.pixels += block.shape[0] * block.shape[1]
         with np.errstate(invalid="ignore"):
             low, high = block.min(axis=(0, 1)), block.max(axis=(0, 1))
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -98,20 +120,22 @@ class Measured:
         if low.min() < 0:
             self._negative += int(np.count_nonzero(block < 0))
 
-    def values(self, file: CubeFile) -> Values:
-        """All of it, in stored units and by stored numbers of bands."""
-        scale, order = file.stored.scale, file.band_order
-        empty = self._least > self._greatest
+    def values(self, file: CubeFile, divisor: float) -> Values:
+        """All of it, before the set's own division, by the band numbers of the file."""
+        order = file.band_order
         return Values(
-            least=_stored(self._least.min() * scale, file),
-            greatest=_stored(self._greatest.max() * scale, file),
+            least=_undivided(self._least.min(), file, divisor),
+            greatest=_undivided(self._greatest.max(), file, divisor),
             negative=self._negative,
             invalid_pixels=self._invalid,
             constant_bands=np.sort(order[self._least == self._greatest]).tolist(),
-            empty_bands=np.sort(order[empty]).tolist(),
+            empty_bands=np.sort(order[self._least > self._greatest]).tolist(),
         )
 
 
-def _stored(value: float, file: CubeFile) -> float:
-    """A number as the file has it: dividing and multiplying leave a rounding."""
-    return float(round(value)) if file.dtype.kind in "iu" and np.isfinite(value) else float(value)
+def _undivided(value: float, file: CubeFile, divisor: float) -> float:
+    """A number as it was; of one that was whole, without the rounding of the division."""
+    stored, undone = file.stored, float(value * divisor)
+    scaled = stored.scale != divisor or stored.factor != 1 or stored.offset != 0
+    whole = file.dtype.kind in "iu" and not scaled and np.isfinite(undone)
+    return float(round(undone)) if whole else undone

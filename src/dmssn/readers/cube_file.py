@@ -6,7 +6,7 @@ Letters: H rows, W columns, B bands, h rows of a block.
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ TURNED = ("uint8", "int8", "uint16", "int16", "int32", "float32", "float64")
 
 LISTED = 8
 """Messages name at most this many bands."""
-HUGE = np.float32(1e38)
-"""No measurement is this large: beyond it, numbers of one sign all mean "no data" if one does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +123,24 @@ class CubeFile:
         height = self.shape[0]
         return slice(height - bottom, height - top) if self.flip_rows else slice(top, bottom)
 
+    def sideways(self) -> "CubeFile | None":
+        """The cube with rows and columns exchanged, where the file holds columns together.
+
+        MATLAB does: to pick a few rows, nearly all of such a file is read, and again for the next.
+        Not where references apply, whose columns are the file's.
+        """
+        steps = getattr(self.stored.array, "chunks", None) or (1, 1, 1)
+        height, width = (self.axes.index(letter) for letter in "HW")
+        share = [steps[axis] / self.stored_shape[axis] for axis in (height, width)]
+        if height < width or share[0] < share[1] or self.reflectance is not None:
+            return None
+        return replace(
+            self,
+            axes=self.axes.translate(str.maketrans("HW", "WH")),
+            flip_rows=self.flip_columns,
+            flip_columns=self.flip_rows,
+        )
+
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
         """Read the cube or a block of its rows; only these are fetched where the format allows.
 
@@ -206,35 +222,16 @@ class CubeFile:
 
     def _calibrate(self, out: NDArray[np.float32]) -> None:
         """Mark missing numbers and scale, in place, a row at a time to need no second cube."""
-        ignore = self.stored.ignore_value
-        scale = np.float32(self.stored.scale)
-        factor, offset = self.stored.factor, self.stored.offset
-        packed = factor != 1 or offset != 0
         calibration = self.reflectance
-        if ignore is None and scale == 1 and not packed and calibration is None:
+        if self.stored.holds_values and calibration is None:
             return
         if calibration is not None:
             dark, span = (a[:, self.band_order] for a in (calibration.dark, calibration.span))
         for row in out:
-            if ignore is not None:
-                row[_equal(row, np.float32(ignore))] = np.nan
-            if scale != 1:
-                row /= scale
-            if packed:  # in float64: an offset may be far larger than the steps
-                row[:] = np.multiply(row, factor, dtype=np.float64) + offset
+            self.stored.to_values(row)
             if calibration is not None:
                 row -= dark
                 row /= span
-
-
-def _equal(row: NDArray[np.float32], ignore: np.float32) -> NDArray[np.bool_]:
-    """Where a row holds the number for "no data".
-
-    Headers round the number next to the limit of float32 that many programs write.
-    """
-    if np.abs(ignore) < HUGE:
-        return np.asarray(row == ignore)
-    return np.asarray((np.abs(row) >= HUGE) & (np.sign(row) == np.sign(ignore)))
 
 
 def _slowest_first(array: Array, axes: str) -> tuple[Array, str]:

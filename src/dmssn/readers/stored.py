@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 REAL_KINDS = "iuf"
 """Letters of ``numpy.dtype.kind`` that can hold a cube: integers and floats."""
+HUGE = np.float32(1e38)
+"""No measurement is this large: beyond it, numbers of one sign all mean "no data" if one does."""
 
 
 def cube_name(path: Path) -> str:
@@ -108,6 +110,31 @@ class Stored:
     factor: float = 1.0
     offset: float = 0.0
     good_bands: NDArray[np.bool_] | None = None
+
+    @property
+    def holds_values(self) -> bool:
+        """Whether the numbers are the values themselves, all of them."""
+        return self.ignore_value is None and (self.scale, self.factor, self.offset) == (1, 1, 0)
+
+    def to_values(self, row: NDArray[np.float32]) -> None:
+        """Turn stored numbers into values in place; those that mean "no data" become NaN."""
+        if self.ignore_value is not None:
+            row[_equal(row, np.float32(self.ignore_value))] = np.nan
+        if self.scale != 1:
+            row /= np.float32(self.scale)
+        if self.factor != 1 or self.offset != 0:
+            # In float64: an offset may be far larger than the steps.
+            row[:] = np.multiply(row, self.factor, dtype=np.float64) + self.offset
+
+
+def _equal(row: NDArray[np.float32], ignore: np.float32) -> NDArray[np.bool_]:
+    """Where a row holds the number for "no data".
+
+    Headers round the number next to the limit of float32 that many programs write.
+    """
+    if np.abs(ignore) < HUGE:
+        return np.asarray(row == ignore)
+    return np.asarray((np.abs(row) >= HUGE) & (np.sign(row) == np.sign(ignore)))
 
 
 class Loaded:
