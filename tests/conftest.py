@@ -23,6 +23,16 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """Address of a Dask cluster of two workers on this machine."""
+    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as local:
+        yield local.scheduler_address
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """No file may grow past 1000 bytes, which fails in the way of a full disk."""

@@ -14,8 +14,8 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube files kmeans memory metrics models.autoencoder models.msst moments pictures progress"
-    " regions resample",
+    "config cube files kmeans memory metrics models.autoencoder models.msst moments pictures"
+    " progress regions resample",
     "augment checkpoint devices losses masks mixture models.network objects readers.* recipes"
     " rendering store surveying workers",
     "batches datasets.* evaluation labour models.published preparing runs saving scenes.* training"

@@ -546,16 +546,12 @@ def test_a_bad_cube_does_not_stop_the_workers(three, detector, tmp_path, capsys)
     assert err.splitlines()[-1] == "dmssn predict: 1 of 3 cubes failed"
 
 
-def test_a_cluster_makes_the_same_maps(three, detector, tmp_path, capsys, monkeypatch):
-    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+def test_a_cluster_makes_the_same_maps(three, detector, tmp_path, capsys, monkeypatch, cluster):
     monkeypatch.chdir(tmp_path)  # relative paths are ours, not the workers'
     always = ("cubes", "--detector", detector.name, "--threads", 1)
     (tmp_path / detector.name).write_bytes(detector.read_bytes())
     assert run(capsys, *always, "-o", "here")[0] == 0
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        code, out, _ = run(capsys, *always, "-o", "there", "--scheduler", cluster.scheduler_address)
+    code, out, _ = run(capsys, *always, "-o", "there", "--scheduler", cluster)
     assert (code, out.splitlines()[-1]) == (0, "3 maps in there")
     assert maps_of(tmp_path / "here") == maps_of(tmp_path / "there")
 
@@ -608,3 +604,11 @@ def test_a_cube_can_be_turned_and_read_as_its_set_says(detector, tmp_path, capsy
     assert found[0].shape == found[1].shape
     picture = np.asarray(Image.open(tmp_path / "turned" / "scene.overlay.png"))
     assert picture[:7, :12].mean() > picture[:7, 24:].mean()  # the bright corner is left now
+
+
+def test_a_zarr_cube_gives_its_maps_its_name(detector, tmp_path, capsys):
+    zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    zarr.save_array(str(tmp_path / "field.zarr"), bright_corner())
+    always = (tmp_path / "field.zarr", "--detector", detector, "--band-axis", 2)
+    assert run(capsys, *always, "-o", tmp_path / "out")[0] == 0
+    assert names_in(tmp_path / "out") == ["field.overlay.png", "field.saliency.png"]

@@ -239,12 +239,8 @@ def test_damaged_settings_are_one_line(folder, tmp_path):
     assert prepared(folder, out).kept == 7
 
 
-def test_a_cluster_makes_the_same_bytes(folder, wanted, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
+def test_a_cluster_makes_the_same_bytes(folder, wanted, tmp_path, monkeypatch, cluster):
     monkeypatch.chdir(tmp_path)  # relative paths are ours, not the workers'
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        report = prepared(folder, Path("set"), scheduler=cluster.scheduler_address)
+    report = prepared(folder, Path("set"), scheduler=cluster)
     assert report.manifest is not None
     assert contents(tmp_path / "set") == wanted

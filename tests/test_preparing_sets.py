@@ -481,3 +481,16 @@ def test_usage_errors_are_one_line_and_exit_with_2(folder, tmp_path, capsys, tok
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
     assert not (tmp_path / "out" / "scenes").exists()
+
+
+def test_cubes_in_zarr_stores_are_scenes_and_a_changed_chunk_is_noticed(folder, tmp_path):
+    zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    cube, _ = with_object(cube_of(36, 44, 6, seed=2, name="train_2"), 2)
+    (folder / "cubes" / "train_2.npz").unlink()
+    store = str(folder / "cubes" / "train_2.zarr")
+    zarr.create_array(store, data=cube.data, chunks=(12, 44, 6))
+    prepared(folder, tmp_path / "set")
+    found, wanted = read_scene(tmp_path / "set", "train_2"), prepare(cube, CONFIG)
+    np.testing.assert_array_equal(found.cube.spectra, wanted.spectra)
+    zarr.open_array(store, mode="r+")[20:24, 10:14] = 3.0
+    assert prepared(folder, tmp_path / "set").made == 1

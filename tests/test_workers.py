@@ -41,16 +41,6 @@ def fails(number: int) -> int:
     raise ValueError(f"{number} is wrong")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Address of a Dask cluster of two workers on this machine."""
-    distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as local:
-        yield local.scheduler_address
-
-
 def where(request, place: str) -> dict:
     if place == "cluster":
         return {"scheduler": request.getfixturevalue("cluster")}

@@ -116,14 +116,14 @@ def sha256(path: Path) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """A checksum of a file's length, beginning and end, or of all files of a folder.
+    """A checksum of a file's length, beginning and end, or of those of all files of a folder.
 
     Enough to see that a cube was replaced, without reading gigabytes; independent of where the
     file lies and when it was copied. A header (``.hdr``) counts with the files named like it.
     """
     total = hashlib.sha256()
     if path.is_dir():
-        parts = sorted(item for item in path.iterdir() if item.is_file())
+        parts = sorted(item for item in path.rglob("*") if item.is_file())
     elif path.suffix.lower() == ".hdr":
         named = path.parent.glob(f"{glob.escape(path.stem)}*")
         parts = sorted(item for item in named if path.stem in (item.stem, item.name))

@@ -15,6 +15,7 @@ from dmssn.files import fingerprint, make_folder
 from dmssn.labour import Labour, part_of
 from dmssn.progress import track
 from dmssn.readers.formats import cubes_in
+from dmssn.readers.stored import cube_name
 from dmssn.saving import (
     Provenance,
     save_mask,
@@ -132,15 +133,10 @@ def _expand(path: Path) -> list[Path]:
     return cubes_in(path) or [path]
 
 
-def _stem(path: Path) -> str:
-    # Resolved, because the folder "." has no name of its own.
-    return path.resolve().name if path.is_dir() else path.stem
-
-
 def _refuse_one_name_for_two(cubes: list[Path]) -> None:
     first: dict[str, Path] = {}
     for path in cubes:
-        name = _stem(path)
+        name = cube_name(path)
         if name in first:
             raise SettingError(
                 f"{first[name]} and {path} would both write {name}.saliency.png; "
@@ -171,10 +167,10 @@ def _predict(
         "bands": detection.bands_said,
         "prepare": detector.header.prepare,
     }
-    written = _save(output / _stem(path), detection, cube, threshold, extras, origin)
+    written = _save(output / cube_name(path), detection, cube, threshold, extras, origin)
     return {
         "cube": str(path),
-        "name": _stem(path),
+        "name": cube_name(path),
         "shape": list(cube.shape),
         "detector": detector.name,
         "bands": detection.bands_said,
@@ -220,10 +216,10 @@ def _failure(path: Path, error: BaseException) -> dict[str, Any]:
     said = " ".join(str(error).split()) or type(error).__name__
     # The path, something in it, or the raw file beside a header may be named already.
     if not said.startswith((str(path), f"{path.parent / path.stem}.")):
-        said = f"{path}: {said.removeprefix(f'{_stem(path)}: ')}"
+        said = f"{path}: {said.removeprefix(f'{cube_name(path)}: ')}"
     return {
         "cube": str(path),
-        "name": _stem(path),
+        "name": cube_name(path),
         "error": said,
         "exit_code": 2 if isinstance(error, SettingError) else 1,
     }

@@ -120,8 +120,7 @@ def _named(folder: Path, suffixes: tuple[str, ...], pictures: bool) -> Iterator[
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir():
-            if pictures:
-                yield path.name, path
-        elif path.suffix.lower() in suffixes:
+        if path.suffix.lower() in suffixes:
             yield path.stem, path
+        elif path.is_dir() and pictures:
+            yield path.name, path
