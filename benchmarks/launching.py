@@ -12,13 +12,14 @@ import time
 
 
 def main(words: list[str]) -> int:
-    """Run the words as a command; a JSON line on stdout tells of it."""
+    """Run the words as a command; a JSON line on stdout tells of it, and what it said there."""
     began = time.perf_counter()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     seconds = time.perf_counter() - began
-    # Kibibytes, on Linux.
+    # Kibibytes, on Linux; of the largest process, where the command had others.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak": peak, "code": done.returncode}))
+    told = {"seconds": seconds, "peak": peak, "code": done.returncode, "said": done.stdout}
+    print(json.dumps(told))
     return done.returncode
 
 

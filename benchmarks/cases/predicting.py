@@ -62,13 +62,13 @@ def _point(variant: str, path: Path, tiny: Path, shape: tuple[int, ...], *, warm
         with h5py.File(path) as file:
             file["dataset"][()]
 
-    def launch(*words: str) -> dict[str, float]:
+    def launch(*words: str) -> dict[str, Any]:
         launcher = [sys.executable, "-m", "benchmarks.launching", sys.executable, *words]
         done = subprocess.run(launcher, stdout=subprocess.PIPE, text=True, check=True)
-        told: dict[str, float] = json.loads(done.stdout)
+        told: dict[str, Any] = json.loads(done.stdout)
         return told
 
-    def command(cube: Path, band_axis: int) -> dict[str, float]:
+    def command(cube: Path, band_axis: int) -> dict[str, Any]:
         # Told, for from the lengths of a tiny cube the axis of the bands cannot be guessed.
         options = ["-o", str(output), "--band-axis", str(band_axis)]
         return launch("-m", "dmssn", "predict", str(cube), *options)
