@@ -234,7 +234,9 @@ def _inspections(
     threads = 1 if request.workers > 1 else None
     results = over_all(partial(_inspect_one, kind), todo, workers=request.workers, threads=threads)
     done: dict[str, Inspection] = {}
-    for _, ((scene, _), result) in zip(track(todo, "checking"), results, strict=True):
+    for _, ((scene, _), result) in zip(
+        track(todo, "checking", each="scenes"), results, strict=True
+    ):
         if isinstance(result, WorkerDied):
             said = f"{result}; use fewer --workers"
             result = Inspection(scene, [Problem("wrong", "cubes", scene.name, said)])

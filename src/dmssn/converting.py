@@ -154,7 +154,7 @@ def _encoding(source: CubeFile, dtype: str, kind: Format) -> Encoding:
     if dtype == FLOAT32.name:
         return Encoding(FLOAT32)
     found = Range()
-    for rows in track(source.row_blocks(), f"measuring {source.name}"):
+    for rows in track(source.row_blocks(), f"measuring {source.name}", each="blocks"):
         found.add(source.read(rows))
     name = str(source.path)
     if dtype == FLOAT16.name:
@@ -180,7 +180,7 @@ class Tally:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """The cube in blocks of rows (h, W, B), top to bottom."""
-        for rows in track(self._source.row_blocks(), f"writing {self._source.name}"):
+        for rows in track(self._source.row_blocks(), f"writing {self._source.name}", each="blocks"):
             block = self._source.read(rows)
             for row in block:
                 finite = np.isfinite(row)
@@ -202,7 +202,7 @@ class Tally:
 def _verify(
     source: CubeFile, partials: tuple[Path, ...], files: tuple[Path, ...], encoding: Encoding
 ) -> None:
-    blocks = track(source.row_blocks(), f"checking {source.name}")
+    blocks = track(source.row_blocks(), f"checking {source.name}", each="blocks")
     try:
         verify(source, blocks, partials[-1], encoding)
     except ValueError as error:

@@ -120,7 +120,9 @@ def evaluate(
             for name in sorted(map_files)
         }
         try:
-            results = {name: jobs[name].result() for name in track(list(jobs), "scoring")}
+            results = {
+                name: jobs[name].result() for name in track(list(jobs), "scoring", each="maps")
+            }
         finally:  # the first error, or Ctrl-C, ends it all
             pool.shutdown(wait=False, cancel_futures=True)
     notes = tuple(note for _, note in results.values() if note)

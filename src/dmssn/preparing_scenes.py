@@ -17,7 +17,7 @@ from dmssn.cube import RowSource
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.data_set import SceneFiles
 from dmssn.datasets.opening import open_scene, read_truth
-from dmssn.files import fingerprint
+from dmssn.files import fingerprint, sha256
 from dmssn.labour import Outcome
 from dmssn.moments import Moments
 from dmssn.preparing import Statistics, clipped, homogenize, match_bands
@@ -33,6 +33,7 @@ class Task:
 
     Attributes:
         kind: Name of the data set.
+        root: Folder of the copy; nothing that is written tells it.
         out: The prepared set.
         config: How to prepare.
         orientation: How stored cubes are turned.
@@ -40,6 +41,7 @@ class Task:
     """
 
     kind: str
+    root: Path
     out: Path
     config: PrepareConfig
     orientation: Orientation
@@ -58,9 +60,8 @@ def made_from(task: Task, scene: SceneFiles, *, mask: bool = True) -> str:
         "orientation": task.orientation,
         "prepare": to_table(task.config),
         "statistics": task.statistics and [values.tolist() for values in task.statistics],
-        "files": [
-            fingerprint(path) for path in ((scene.cube, scene.mask) if mask else (scene.cube,))
-        ],
+        "cube": fingerprint(scene.cube),
+        "mask": sha256(scene.mask) if mask else None,
     }
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

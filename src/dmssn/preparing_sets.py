@@ -103,11 +103,11 @@ def prepare_set(
     make_folder(out)
     with locked(out, shared=not labour.whole):
         if labour.whole:
-            for folder in (out, out / "scenes", out / "statistics"):
-                remove_partial(folder)
+            _tidy(out)
         settings = _claim(found, data, config, redo=redo)
-        report.said.append(settings["orientation_said"])
-        task = Task(kind.name, out, config, settings["orientation"])
+        turned = settings["orientation_said"]
+        report.said.append(turned)
+        task = Task(kind.name, data.scenes, out, config, settings["orientation"])
         if config.statistics == "data set":
             train = [scene for scene in found.scenes if scene.split == "train"]
             measured = _measure(task, train, labour, report, skip_bad=skip_bad)
@@ -115,7 +115,9 @@ def prepare_set(
                 return report
             task = replace(task, statistics=_merged(measured, report))
         _prepare_all(task, part_of(found.scenes, labour.shard), labour, report)
-        _complete(task, found, report, skip_bad=skip_bad)
+        _complete(task, found, report, turned, skip_bad=skip_bad)
+        if labour.whole:  # of workers that were killed
+            _tidy(out)
     return report
 
 
@@ -239,7 +241,12 @@ def _current(task: Task, scene: SceneFiles) -> bool:
         return False  # its files cannot be read: told when it is prepared
 
 
-def _complete(task: Task, found: Found, report: Report, *, skip_bad: bool) -> None:
+def _tidy(out: Path) -> None:
+    for folder in (out, out / "scenes", out / "statistics"):
+        remove_partial(folder)
+
+
+def _complete(task: Task, found: Found, report: Report, turned: str, *, skip_bad: bool) -> None:
     """Write the manifest if every scene is there, made from what is there now."""
     usable = [scene for scene in found.scenes if scene.name not in report.wrong]
     report.missing = [scene.name for scene in usable if not _current(task, scene)]
@@ -266,12 +273,12 @@ def _complete(task: Task, found: Found, report: Report, *, skip_bad: bool) -> No
             "set": found.kind.name,
             "split": found.said,
             "orientation": task.orientation,
-            "orientation_said": report.said[1],
+            "orientation_said": turned,
             "wavelengths": found.kind.wavelengths_source,
         },
         versions={"python": platform.python_version()}
         | {name: version(name) for name in ARITHMETIC},
-        left_out=dict(report.wrong),
+        left_out={name: why.replace(f"{task.root}/", "") for name, why in report.wrong.items()},
         checksums={name: sha256(scene_path(task.out, name)) for name in abouts},
     )
     write_manifest(task.out, report.manifest)

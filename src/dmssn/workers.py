@@ -3,7 +3,9 @@
 A worker that dies, killed or out of memory, is replaced, and what it had in hand is done again.
 """
 
+import math
 import os
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
@@ -182,7 +185,9 @@ def usual_workers(bytes_each: float) -> int:
         bytes_each: Memory that a worker needs.
     """
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not told on this system
+        told = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:  # not told on this system
         return cores()
-    return max(1, min(cores(), int(free // bytes_each)))
+    found = re.search(r"^MemAvailable: +(\d+) kB$", told, re.MULTILINE)
+    free = int(found[1]) * 1024 if found else math.inf
+    return max(1, int(min(cores(), free // bytes_each)))

@@ -80,7 +80,9 @@ def write_fake(
         for folder in {path.parent for s in planned.scenes for path in _all(planned, s, root)}:
             remove_partial(folder)
         written = _each(partial(_write_scene, planned, root), planned.scenes, workers)
-        for _ in zip(written, track(planned.scenes, "making up scenes"), strict=True):
+        for _ in zip(
+            written, track(planned.scenes, "making up scenes", each="scenes"), strict=True
+        ):
             pass
         if kind.name == "folder":
             _write_lists(planned, root / "splits")

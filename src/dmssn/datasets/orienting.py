@@ -55,7 +55,9 @@ def settle(
     pool = [scene for scene in found.scenes if scene.colour]
     readable = _readable(found.kind, [*spread(pool, scenes), *_left_out(pool, scenes)])
     evidences: list[Evidence] = []
-    for _ in track(range(min(scenes, len(pool))), "comparing cubes with their colour pictures"):
+    for _ in track(
+        range(min(scenes, len(pool))), "comparing cubes with their colour pictures", each="cubes"
+    ):
         evidence = next(readable, None)
         if evidence is not None:
             evidences.append(evidence)

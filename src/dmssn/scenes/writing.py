@@ -57,7 +57,7 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
     _claim(settings, folder)
     indices = range(settings.count)
     written = _each(partial(_write_one, settings, folder), indices, workers)
-    shown = track(indices, "generating scenes")
+    shown = track(indices, "generating scenes", each="scenes")
     entries = [entry for entry, _ in zip(written, shown, strict=True)]
     names = [entry["name"] for entry in entries]
     for split, members in split_names(names, settings.seed).items():
