@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dmssn import mixture
+from dmssn import mixture, moments
 from dmssn.config import MixtureConfig, PrepareConfig
 from dmssn.cube import RowSource
 from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
@@ -73,13 +73,13 @@ def homogenize(
     pixels = found.small.reshape(-1, bands) if valid.all() else found.small[valid]
     pixels = clipped(pixels)
     if config.statistics == "self":
-        mean = pixels.mean(axis=0, dtype=np.float64)
-        statistics = Statistics(mean, pixels.std(axis=0, dtype=np.float64, mean=mean[None]))
+        own = moments.of_pixels(pixels)
+        statistics = Statistics(own.mean, own.std)
     elif statistics is None:
         raise ValueError(f"{found.name}: statistics of the data set are needed and were not given")
     elif statistics.mean.shape != (bands,):
         raise ValueError(f"{found.name}: {bands} bands, but statistics of {statistics.mean.size}")
-    pixels = _standardize(pixels, statistics)
+    _standardize(pixels, statistics)
     if config.statistics != "self" and not np.abs(pixels).max() <= FARTHEST:
         raise ValueError(
             f"{found.name}: values {FARTHEST:g} standard deviations and more from the training "
@@ -130,13 +130,13 @@ def usual_limits(
     return low, high
 
 
-def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> NDArray[np.float32]:
+def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> None:
+    """In place, for two of them would be the most memory that preparing needs."""
     # Rounding leaves a constant band a spread near 1e-7 of its level: not a signal.
     floor = np.maximum(1e-6 * np.abs(statistics.mean), np.finfo(np.float32).tiny)
     std = np.where(statistics.std > floor, statistics.std, np.inf)
-    centred = pixels - statistics.mean.astype(np.float32)
-    centred *= (1 / std).astype(np.float32)
-    return centred
+    pixels -= statistics.mean.astype(np.float32)
+    pixels *= (1 / std).astype(np.float32)
 
 
 def _scale(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
