@@ -13,6 +13,12 @@ from dmssn import moments, preparing_scenes
 from dmssn.cli import main
 from dmssn.config import DataConfig, MixtureConfig, PrepareConfig, SettingError
 from dmssn.cube import Cube
+from dmssn.datasets.catalogue import data_set
+from dmssn.datasets.faking import write_fake
+from dmssn.datasets.faking_plan import FakeSettings
+from dmssn.datasets.finding import find_scenes
+from dmssn.datasets.opening import read_truth
+from dmssn.datasets.splits import Choice
 from dmssn.labour import Labour
 from dmssn.preparing import homogenize, prepare, usual_limits
 from dmssn.preparing_sets import Report, prepare_set
@@ -494,3 +500,53 @@ def test_cubes_in_zarr_stores_are_scenes_and_a_changed_chunk_is_noticed(folder, 
     np.testing.assert_array_equal(found.cube.spectra, wanted.spectra)
     zarr.open_array(store, mode="r+")[20:24, 10:14] = 3.0
     assert prepared(folder, tmp_path / "set").made == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "orientation"),
+    [
+        ("hsod-bit", (44, 60), "rotate-90"),
+        ("hsod-bit-v2", (44, 60), "flip-top-bottom"),
+        ("hs-sod", (40, 56), "none"),
+        ("hrssd", (48, 48), "none"),
+        ("folder", (40, 52), "none"),
+    ],
+)
+def test_made_up_sets_of_every_layout_are_prepared(tmp_path, name, size, orientation):
+    kind, root = data_set(name), tmp_path / "copy"
+    fake = FakeSettings(scenes=6, size=size, orientation=orientation, quirks=False, seed=4)
+    write_fake(kind, root, fake)
+    data = DataConfig(set=name, scenes=root, prepared=tmp_path / "set", fold="1/3", val=0.3)
+    manifest = prepare_set(data, CONFIG).manifest
+    assert manifest.source["orientation"] == orientation
+    assert sum(len(names) for names in manifest.splits.values()) == 6
+    assert all(manifest.splits.values())
+    assert manifest.bands == (kind.bands or 60)
+    if kind.wavelengths_nm:
+        np.testing.assert_allclose(manifest.wavelengths_nm, kind.centres_nm)
+        assert manifest.source["wavelengths"] == kind.wavelengths_source
+    scenes = {s.name: s for s in find_scenes(kind, root, Choice(fold="1/3", val=0.3)).scenes}
+    for scene in scenes.values():
+        found = read_scene(tmp_path / "set", scene.name)
+        mask, counted = read_truth(kind, scene, size)
+        assert found.cube.source_shape == size
+        assert (found.mask == (resize(mask.astype(np.float32), 32, 32) >= 0.5)).mean() > 0.99
+        assert (found.counted is None) == (counted is None) == (name != "hrssd")
+        if found.counted is not None:
+            assert 0 < (~found.counted).mean() < 0.5
+            assert not found.mask[~found.counted].any()
+
+
+def test_a_set_with_quirks_is_prepared_but_for_them(tmp_path):
+    kind, root = data_set("hs-sod"), tmp_path / "copy"
+    told = write_fake(kind, root, FakeSettings(scenes=8, size=(40, 56)))
+    data = DataConfig(set="hs-sod", scenes=root, prepared=tmp_path / "set", split="folders")
+    with pytest.raises(SettingError, match="do not lie in folders"):
+        prepare_set(data, CONFIG)
+    report = prepare_set(replace(data, split=""), CONFIG)
+    quirks = {quirk["scene"] for quirk in told["quirks"].values()}
+    absent = {name for name, why in report.wrong.items() if why == "without a cube"}
+    assert set(report.wrong) - absent == quirks
+    assert len(absent) == 60 - 8
+    assert report.made == 6
+    assert "truncated" in report.wrong[told["quirks"]["truncated"]["scene"]]
