@@ -82,8 +82,9 @@ def _range(file: "CubeFile") -> dict[str, float | int]:
     height, width, bands = file.shape
     least, greatest, valid = np.inf, -np.inf, 0
     filled = np.zeros(bands, dtype=bool)
-    for rows in track(file.row_blocks(), f"reading {file.name}", each="blocks"):
-        block = file.read(rows)
+    source = file.sideways() or file  # rows or columns: to a range they are the same
+    for rows in track(source.row_blocks(), f"reading {file.name}", each="blocks"):
+        block = source.read(rows)
         with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
             good = np.isfinite(block.sum(axis=2, dtype=np.float64))
         spectra = block if good.all() else block[good]
