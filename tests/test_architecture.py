@@ -18,11 +18,11 @@ LAYERS = [
     " progress regions resample",
     "augment checkpoint devices losses masks mixture models.network objects readers.* recipes"
     " rendering store surveying workers",
-    "batches datasets.* evaluation labour models.published preparing runs saving scenes.* training"
-    " writers.*",
+    "batches cube_lists datasets.* evaluation labour models.published preparing runs saving"
+    " scenes.* training writers.*",
     "checking converting detector preparing_scenes validation",
-    "predicting preparing_sets stages",
-    "commands.cube_options",
+    "claims predicting stages",
+    "commands.cube_options commands.cube_reports preparing_sets",
     "commands.*",
     "cli",
 ]
@@ -119,6 +119,7 @@ def test_commands_load_nothing_heavy_before_they_run():
         "dmssn.config",
         "dmssn.recipes",
         "dmssn.commands.cube_options",
+        "dmssn.commands.cube_reports",
         "dmssn.memory",
     }
     for module, path in MODULES.items():

@@ -254,8 +254,9 @@ def test_turned_cubes_are_settled_by_their_pictures_and_masks_fit(tmp_path):
     assert report.settled.orientation == "rotate-270"
     assert report.shapes == {SHAPE: 6}
     given = looked_at(tmp_path, kind, orientation="rotate-90")
-    assert given.of("wrong") == []
-    assert {item.said for item in given.problems} == {"rotate-270 by the colour picture"}
+    (problem,) = given.of("wrong")
+    assert problem.said.startswith("'rotate-90' was given, but of 6 cubes")
+    assert {item.said for item in given.of("note")} == {"rotate-270 by the colour picture"}
     unread = looked_at(tmp_path, kind, read=0)
     assert [(item.severity, item.group) for item in unread.problems] == [("note", "orientation")]
 
@@ -349,12 +350,12 @@ def test_processes_find_the_same(copy):
 
 def test_a_killed_process_is_reported_with_its_scene(copy, monkeypatch):
     def killed(function, items, **_):
-        yield items[0], WorkerDied("killed")
+        yield items[0], WorkerDied()
         yield from ((item, function(item)) for item in items[1:])
 
     monkeypatch.setattr("dmssn.checking.over_all", killed)
     (problem,) = looked_at(copy).of("wrong")
-    assert (problem.scene, problem.said) == ("0001", "killed; use fewer --workers")
+    assert (problem.scene, problem.said) == ("0001", f"{WorkerDied()}; use fewer --workers")
 
 
 # The commands.
@@ -386,7 +387,7 @@ def test_a_clean_folder_is_reported_and_exits_with_0(own, capsys):
     assert told["cubes"] == "48 x 64 x 12, uint16"
     assert told["numbers"] == "0 to 4095; 3 of 3 cubes read"
     assert told["orientation"].startswith("none: as documented; of 3 cubes")
-    assert told["disk"].startswith("prepared at size 512 it takes up to about 11 MB")
+    assert told["disk"].startswith("prepared at size 256 it takes up to about 3 MB")
 
 
 def test_what_is_wrong_exits_with_1_and_is_grouped(own, capsys):
@@ -396,8 +397,14 @@ def test_what_is_wrong_exits_with_1_and_is_grouped(own, capsys):
     code, out, _ = run(capsys, "check", "folder", own)
     assert code == 1
     listed = out[out.index("wrong:\n") :].splitlines()
-    assert listed[:4] == ["wrong:", "  files", "    a cube without a mask: b2", "  cubes"]
-    assert listed[4].startswith("    unreadable: b1 (cannot be read, it is damaged")
+    assert listed[:5] == [
+        "wrong:",
+        "  files",
+        "    a cube without a mask: b2",
+        "    no scene in the val split",
+        "  cubes",
+    ]
+    assert listed[5].startswith("    unreadable: b1 (cannot be read, it is damaged")
 
 
 def test_json_has_stable_keys(own, capsys):

@@ -69,10 +69,11 @@ def test_what_cannot_be_written_is_named_as_the_user_names_it(tmp_path, written)
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    for name in (".a.0f3c.partial.txt", ".b.partial", "c.partial.txt", ".lock", "d.txt"):
+    foreign = [".lock", ".mine.partial.part", "c.partial.txt", "d.txt"]
+    for name in (".0123456789abcdef.partial.txt", ".fedcba9876543210.partial", *foreign):
         (tmp_path / name).write_text("")
     remove_partial(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "c.partial.txt", "d.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == foreign
 
     def write():
         with replacing(tmp_path / "e.txt") as partial:
@@ -94,6 +95,13 @@ def test_a_lock_keeps_others_out_until_it_is_freed(tmp_path):
             pass
     with locked(tmp_path):
         pass
+
+
+def test_a_name_as_long_as_a_name_can_be_is_written(tmp_path):
+    path = tmp_path / ("n" * 251 + ".txt")
+    with replacing(path) as partial:
+        partial.write_text("all")
+    assert path.read_text() == "all"
 
 
 def test_a_file_system_without_locks_is_said_and_does_not_stop_the_work(

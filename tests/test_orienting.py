@@ -276,7 +276,7 @@ def test_a_set_is_settled_by_its_files(turned_set):
 def test_a_given_orientation_is_taken_and_nothing_is_read(turned_set):
     for path in (turned_set / "hyperspectral").iterdir():
         path.write_bytes(b"")
-    assert settle(found_in(turned_set), turned_set, "transverse") == ("transverse", "as given")
+    assert settle(found_in(turned_set), turned_set, "transverse") == ("transverse", "as given", {})
 
 
 def test_an_unreadable_scene_is_passed_over_for_another(turned_set):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from dmssn import moments, preparing_scenes
@@ -299,8 +300,11 @@ def test_a_training_scene_without_a_valid_pixel_has_no_statistics(folder, tmp_pa
     cube = cube_of(36, 44, 6, name="train_2")
     cube.data[:, :, 2] = np.nan
     write_scene_files(folder, cube, np.zeros((36, 44), dtype=bool))
-    with pytest.raises(ValueError, match=r"1 training scenes .*train_2\.npz: no pixel .*number 2,"):
-        prepared(folder, tmp_path / "set", OF_TRAIN)
+    report = prepared(folder, tmp_path / "set", OF_TRAIN)
+    assert (report.made, report.manifest) == (0, None)
+    assert "the statistics need all training scenes" in report.said[-1]
+    assert "train_2.npz: no pixel has finite values" in report.wrong["train_2"]
+    assert "number 2," in report.wrong["train_2"]
 
 
 def test_a_training_scene_of_one_spectrum_is_refused(folder, tmp_path):
@@ -453,13 +457,15 @@ def test_the_command_lists_all_that_went_wrong_in_the_end(folder, tmp_path, caps
     code, out, err = run(capsys, "folder", folder, "-o", tmp_path / "set", "--size", 32)
     assert code == 1
     assert "2 scenes prepared" in out
-    for name in ("train_1", "train_2", "val_0", "val_1", "test_0"):
-        assert err.count(f"dmssn prepare: {name} not prepared: ") == 1
+    told = [line for line in err.splitlines() if line.startswith("dmssn prepare: not prepared: ")]
+    assert sorted(line.rpartition(": ")[2] for line in told) == [
+        "test_0", "train_1", "train_2", "val_0", "val_1",
+    ]  # fmt: skip
     assert err.splitlines()[-1].startswith("dmssn prepare: 5 scenes could not be prepared")
     (folder / "masks" / "val_1.png").write_bytes((folder / "masks" / "train_0.png").read_bytes())
     again = "folder", folder, "-o", tmp_path / "set", "--size", 32, "--skip-bad"
     code, out, err = run(capsys, *again)
-    assert (code, "val_0 left out" in err) == (0, True)
+    assert (code, "dmssn prepare: left out: " in err) == (0, True)
     assert out.splitlines()[1].endswith("complete, 2 train, 1 val, 0 test, 6 bands")
 
 
@@ -550,3 +556,219 @@ def test_a_set_with_quirks_is_prepared_but_for_them(tmp_path):
     assert len(absent) == 60 - 8
     assert report.made == 6
     assert "truncated" in report.wrong[told["quirks"]["truncated"]["scene"]]
+
+
+# What reviewers and users found.
+
+
+@pytest.mark.parametrize("config", [CONFIG, OF_TRAIN])
+def test_parts_do_without_the_bad_scenes_of_other_parts(folder, tmp_path, config):
+    break_four(folder)
+    (folder / "masks" / "val_1.png").write_bytes((folder / "masks" / "train_0.png").read_bytes())
+    parts = [Labour(shard=(part, 2)) for part in (1, 2)]
+    if config is OF_TRAIN:
+        for part in parts:
+            always = {"labour": part, "skip_bad": True, "statistics_only": True}
+            prepared(folder, tmp_path / "set", config, **always)
+    reports = [
+        prepared(folder, tmp_path / "set", config, labour=part, skip_bad=True) for part in parts
+    ]
+    assert reports[1].manifest is not None
+    prepared(folder, tmp_path / "whole", config, skip_bad=True)
+    assert bytes_of(tmp_path / "set") == bytes_of(tmp_path / "whole")
+    # Mended, the set is whole, and no word of the trouble is left.
+    write_scene_files(folder, *with_object(cube_of(36, 44, 6, seed=1, name="train_1"), 1))
+    for part in parts * 2:
+        if config is OF_TRAIN:
+            always = {"labour": part, "skip_bad": True, "statistics_only": True}
+            prepared(folder, tmp_path / "set", config, **always)
+    last = [prepared(folder, tmp_path / "set", config, labour=p, skip_bad=True) for p in parts][-1]
+    assert "train_1" in last.manifest.splits["train"]
+    assert not (tmp_path / "set" / "wrong" / "train_1.json").exists()
+
+
+def test_other_versions_are_other_settings(folder, tmp_path, monkeypatch):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    changed = preparing_scenes.versions() | {"torch": "99"}
+    for module in ("claims", "preparing_scenes", "preparing_sets"):
+        monkeypatch.setattr(f"dmssn.{module}.versions", lambda: changed)
+    with pytest.raises(ValueError, match=r"\(versions\.torch\); pass --redo"):
+        prepared(folder, out)
+    report = prepared(folder, out, redo=True)
+    assert (report.made, report.manifest.versions["torch"]) == (7, "99")
+
+
+def test_redo_makes_all_of_it_anew_even_with_equal_settings(folder, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out, OF_TRAIN)
+    before, wanted = ages(out), bytes_of(out)
+    report = prepared(folder, out, OF_TRAIN, redo=True)
+    assert (report.measured, report.made, report.kept) == (4, 7, 0)
+    assert all(ages(out)[name] > age for name, age in before.items())
+    assert bytes_of(out) == wanted
+
+
+def test_a_set_that_is_whole_no_more_has_no_manifest(folder, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    kept = (folder / "masks" / "val_0.png").read_bytes()
+    (folder / "masks" / "val_0.png").unlink()
+    report = prepared(folder, out)
+    assert report.wrong == {"val_0": "without a mask"}
+    with pytest.raises(FileNotFoundError, match="no prepared set"):
+        PreparedSet(out)
+    (folder / "masks" / "val_0.png").write_bytes(kept)
+    assert prepared(folder, out).made == 0
+    assert PreparedSet(out).names("val") == ["val_0", "val_1"]
+
+
+def test_while_a_scene_is_made_again_the_set_is_not_whole(folder, tmp_path, monkeypatch):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    Image.fromarray(np.full((36, 44), 255, np.uint8)).save(folder / "masks" / "val_0.png")
+    seen = []
+    real = preparing_scenes.homogenize
+    monkeypatch.setattr(
+        preparing_scenes,
+        "homogenize",
+        lambda *given: [seen.append((out / "manifest.json").exists()), real(*given)][1],
+    )
+    prepared(folder, out)
+    assert seen == [False]
+
+
+def test_a_scene_that_changes_while_the_others_are_made_is_told(
+    folder, tmp_path, capsys, monkeypatch
+):
+    real = preparing_scenes.write_scene
+
+    def changing(*given):
+        real(*given)
+        if given[1].cube.name == "test_0":
+            Image.fromarray(np.full((36, 44), 255, np.uint8)).save(folder / "masks" / "val_0.png")
+
+    monkeypatch.setattr(preparing_scenes, "write_scene", changing)
+    always = ("folder", folder, "-o", tmp_path / "set", "--size", 32, "--workers", 1)
+    code, _, err = run(capsys, *always)
+    assert code == 1
+    assert "1 scenes changed while they were prepared (val_0); run it again" in err
+    monkeypatch.undo()
+    assert run(capsys, *always)[0] == 0
+
+
+def test_a_mended_training_scene_is_welcome(folder, tmp_path):
+    kept = (folder / "masks" / "train_1.png").read_bytes()
+    (folder / "masks" / "train_1.png").unlink()
+    assert "train_1" in prepared(folder, tmp_path / "set", OF_TRAIN).wrong
+    (folder / "masks" / "train_1.png").write_bytes(kept)
+    assert prepared(folder, tmp_path / "set", OF_TRAIN).manifest is not None
+    prepared(folder, tmp_path / "fresh", OF_TRAIN)
+    assert bytes_of(tmp_path / "set") == bytes_of(tmp_path / "fresh")
+
+
+def test_another_split_is_another_setting(folder, tmp_path):
+    shutil.rmtree(folder / "splits")
+    prepared(folder, tmp_path / "set", fold="1/3")
+    with pytest.raises(ValueError, match=r"\(split\.fold\); pass --redo"):
+        prepared(folder, tmp_path / "set", fold="2/3")
+    assert prepared(folder, tmp_path / "set", fold="2/3", redo=True).manifest is not None
+
+
+def test_a_flat_scene_does_not_become_one_to_train_on(folder, tmp_path):
+    flat = Cube(np.full((36, 44, 6), 0.5, np.float32), np.linspace(400, 1000, 6), "val_0")
+    write_scene_files(folder, flat, np.zeros((36, 44), dtype=bool))
+    prepared(folder, tmp_path / "set")
+    (folder / "splits" / "train.txt").write_text("train_0\nval_0\n")
+    (folder / "splits" / "val.txt").write_text("val_1\n")
+    assert "one spectrum" in prepared(folder, tmp_path / "set").wrong["val_0"]
+
+
+def test_damaged_statistics_are_measured_again(folder, tmp_path):
+    out = tmp_path / "set"
+    prepared(folder, out, OF_TRAIN)
+    wanted = bytes_of(out)
+    path = out / "statistics" / "train_1.json"
+    for old, new in (('"pixels": 1024', '"pixels": 9024'), ('"pixels": 1024', '"pixels": "a"')):
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        assert prepared(folder, out, OF_TRAIN).made == 0
+        assert bytes_of(out) == wanted
+
+
+@pytest.mark.parametrize("old", [b"sha256", b"400.0", b"made_from", b"flat"])
+def test_a_damaged_header_of_a_scene_is_found(folder, tmp_path, old):
+    out = tmp_path / "set"
+    prepared(folder, out)
+    wanted = bytes_of(out)
+    path = scene_path(out, "val_1")
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, old[:-1] + b"7"))
+    assert prepared(folder, out).made == 1
+    assert bytes_of(out) == wanted
+
+
+def test_a_scene_of_which_no_pixel_counts_is_refused(tmp_path):
+    kind, root = data_set("hrssd"), tmp_path / "copy"
+    write_fake(kind, root, FakeSettings(scenes=4, size=(48, 48), quirks=False))
+    label = sorted(root.glob("*/label/*.tif"))[0]
+    tifffile.imwrite(label, np.full((48, 48), -1, np.int8))
+    data = DataConfig(set="hrssd", scenes=root, prepared=tmp_path / "set")
+    wrong = prepare_set(data, CONFIG).wrong
+    assert wrong.keys() == {label.stem}
+    assert "no pixel of it counts" in wrong[label.stem]
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[]", "{}", '{"orientation": "none"}', '{"orientation": "up", "others": {}}']
+)
+def test_settings_that_are_not_whole_are_damaged(folder, tmp_path, text):
+    prepared(folder, tmp_path / "set")
+    (tmp_path / "set" / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=r"settings\.json: damaged; delete it"):
+        prepared(folder, tmp_path / "set")
+
+
+def test_statistics_alone_are_done_whatever_the_other_scenes_are(folder, tmp_path, capsys):
+    (folder / "masks" / "val_0.png").unlink()
+    always = ("folder", folder, "-o", tmp_path / "set", "--size", 32, "--workers", 1)
+    code, out, _ = run(capsys, *always, "--statistics", "data set", "--statistics-only")
+    assert (code, out) == (0, f"{tmp_path / 'set'}: statistics of 4 training scenes are there\n")
+
+
+def test_the_data_set_itself_is_no_place_for_its_prepared_scenes(folder):
+    for out in (folder, folder / "cubes"):
+        with pytest.raises(SettingError, match="is the data set itself"):
+            prepared(folder, out)
+
+
+def test_cubes_that_are_turned_otherwise_now_are_not_taken_for_the_first(tmp_path):
+    kind = data_set("hsod-bit-v2")
+    for orientation in ("none", "rotate-180"):
+        fake = FakeSettings(scenes=4, size=(44, 60), orientation=orientation, quirks=False)
+        write_fake(kind, tmp_path / orientation, fake)
+    data = DataConfig(set="hsod-bit-v2", scenes=tmp_path / "none", prepared=tmp_path / "set")
+    assert prepare_set(data, CONFIG).manifest.source["orientation"] == "none"
+    turned = replace(data, scenes=tmp_path / "rotate-180")
+    with pytest.raises(ValueError, match="with orientation none, now it is rotate-180 "):
+        prepare_set(turned, CONFIG)
+    given = replace(turned, orientation="flip-left-right")
+    with pytest.raises(ValueError, match="now it is flip-left-right"):
+        prepare_set(given, CONFIG)
+    report = prepare_set(turned, CONFIG, redo=True)
+    assert (report.made, report.manifest.source["orientation"]) == (4, "rotate-180")
+    fresh = prepare_set(replace(turned, prepared=tmp_path / "fresh"), CONFIG)
+    assert fresh.manifest == report.manifest
+
+
+def test_a_cube_that_is_turned_unlike_the_rest_is_named(tmp_path):
+    kind = data_set("hsod-bit-v2")
+    for orientation in ("none", "rotate-180"):
+        fake = FakeSettings(scenes=5, size=(44, 60), orientation=orientation, quirks=False)
+        write_fake(kind, tmp_path / orientation, fake)
+    odd = sorted((tmp_path / "none" / "hyperspectral").iterdir())[2]
+    shutil.copy(tmp_path / "rotate-180" / "hyperspectral" / odd.name, odd)
+    data = DataConfig(set="hsod-bit-v2", scenes=tmp_path / "none", prepared=tmp_path / "set")
+    said = prepare_set(data, CONFIG).said
+    assert f"{odd.stem}: rotate-180 by its colour picture, prepared as none like the rest" in said

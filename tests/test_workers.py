@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from dmssn.workers import WorkerDied, over_all, usual_workers
 
@@ -20,7 +21,8 @@ def square(number: int) -> int:
 
 def process_and_threads(number: int) -> tuple[int, int]:
     time.sleep(0.2)
-    return os.getpid(), torch.get_num_threads()
+    pools = [pool["num_threads"] for pool in threadpool_info()]
+    return os.getpid(), max([torch.get_num_threads(), *pools])
 
 
 def dies_once(folder: Path, number: int) -> int:
@@ -75,7 +77,7 @@ def test_workers_have_the_threads_they_are_given(request, place):
 
 
 def test_threads_can_be_left_as_they_are():
-    torch.set_num_threads(before := torch.get_num_threads())
+    before = process_and_threads(0)[1]
     ((_, (_, threads)),) = over_all(process_and_threads, [1], threads=None)
     assert threads == before
 
@@ -85,6 +87,11 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_lost(request, tmp_path,
     found = dict(over_all(partial(dies_once, tmp_path), range(8), **where(request, place)))
     assert found == {number: number**2 for number in range(8)}
     assert (tmp_path / "died").exists()
+
+
+def test_the_only_item_does_not_kill_this_process():
+    ((item, result),) = over_all(dies_always, [3], workers=2)
+    assert (item, isinstance(result, WorkerDied)) == (3, True)
 
 
 @pytest.mark.parametrize("place", ["processes", "cluster"])

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from dmssn.config import Orientation
+from dmssn.config import Orientation, OrientationChoice
 from dmssn.datasets.data_set import SPLITS, DataSet, SceneFiles
 from dmssn.datasets.evidence import Evidence
 from dmssn.datasets.finding import Found, sort_out
@@ -51,7 +51,7 @@ class Request:
     root: Path
     output: Path
     choice: Choice = field(default_factory=Choice)
-    orientation: Literal["auto"] | Orientation = "auto"
+    orientation: OrientationChoice = "auto"
     read: int | None = None
     size: int = 512
     workers: int = 1

@@ -99,6 +99,24 @@ def load(path: Path, stage: Stage) -> tuple[Header, dict[str, Tensor]]:
     return _header(path, described, stage), tensors
 
 
+def read_header(path: Path, stage: Stage) -> Header:
+    """Read the header of a checkpoint of the given stage, without its numbers.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: As ``load``.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such {stage} checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _header(path, (file.metadata() or {}).get("dmssn"), stage)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path}: not a whole safetensors file ({error}); copy or train it again"
+        ) from None
+
+
 def _loaded(tensor: Tensor, stage: Stage) -> Tensor:
     return tensor.float() if tensor.dtype == torch.float16 and stage != "resume" else tensor
 

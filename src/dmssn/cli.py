@@ -6,8 +6,10 @@ its function, so that ``dmssn --help`` answers at once.
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -55,6 +57,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     name = " ".join(["dmssn", *_command_in(arguments)])
     keep_freed_memory()
+    with suppress(ValueError):  # not in the main thread: then it is not ours to decide
+        signal.signal(signal.SIGTERM, _end)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A name of a file that the output cannot spell is no reason to fail after the work.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -76,6 +80,11 @@ def main(tokens: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(_say(name, "interrupted", 130))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(*_: object) -> None:
+    """Ended by a scheduler: as by Ctrl-C, so that nothing half written is left."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _command_in(arguments: list[str]) -> list[str]:

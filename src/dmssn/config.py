@@ -18,6 +18,10 @@ Orientation = Literal[
 """How a stored cube is turned to be upright; Pillow's names, turning counterclockwise."""
 
 
+OrientationChoice = Literal["auto", Orientation]
+"""``auto`` compares cubes with their colour pictures."""
+
+
 class SettingError(ValueError):
     """A setting that cannot be: the command line or a recipe has to change (exit code 2)."""
 
@@ -83,7 +87,7 @@ class DataConfig:
     """Share of the training scenes taken for validation where no list names them."""
     seed: int = 0
     """Of what is left to chance in the split."""
-    orientation: Literal["auto", Orientation] = "auto"
+    orientation: OrientationChoice = "auto"
     """How stored cubes are turned; ``auto`` compares them with their colour pictures."""
 
     def __post_init__(self) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import SettingError
+from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
 from dmssn.progress import track
 from dmssn.readers import CubeFile
 from dmssn.readers.envi import header_of
-from dmssn.readers.formats import cubes_in
 from dmssn.readers.stored import cube_name
 from dmssn.readers.zarr_stores import is_zarr
 from dmssn.writers.formats import FORMATS, Choices, Format, Settled, format_of
@@ -56,7 +56,7 @@ def convert_all(
     Raises:
         SettingError: The choices or the names do not fit together.
     """
-    cubes = [cube for path in paths for cube in _expand(path)]
+    cubes = expand(paths)
     key, targets = _targets(cubes, output, choices.format)
     settled = FORMATS[key].settle(choices)
     results = []
@@ -64,14 +64,9 @@ def convert_all(
         try:
             result = _convert(path, target, open_cube, FORMATS[key], settled, inputs)
         except (ValueError, OSError, MemoryError) as error:
-            result = _failure(path, error)
+            result = failure(path, error)
         results.append(result)
     return results
-
-
-def _expand(path: Path) -> list[Path]:
-    """The cubes of a folder of cubes, or the path itself."""
-    return (cubes_in(path) if path.is_dir() else []) or [path]
 
 
 def _targets(cubes: list[Path], output: Path, asked: str | None) -> tuple[str, list[Path]]:
@@ -79,6 +74,8 @@ def _targets(cubes: list[Path], output: Path, asked: str | None) -> tuple[str, l
     told = format_of(output)
     is_folder = output.is_dir() and not is_zarr(output) and output.suffix.lower() != ".zarr"
     if told is None or is_folder:
+        if asked is None and is_folder:
+            raise SettingError(f"{output}: is a folder; pass --format to write into it")
         if asked is None:
             endings = ", ".join(ending for kind in FORMATS.values() for ending in kind.endings)
             raise SettingError(
@@ -86,7 +83,7 @@ def _targets(cubes: list[Path], output: Path, asked: str | None) -> tuple[str, l
             )
         names = [cube_name(cube) for cube in cubes]
         targets = [output / f"{name}{FORMATS[asked].endings[0]}" for name in names]
-        _refuse_one_name_for_two(cubes, targets)
+        refuse_one_output_for_two(cubes, targets, "convert")
         return asked, targets
     if len(cubes) != 1:
         raise SettingError(
@@ -95,17 +92,6 @@ def _targets(cubes: list[Path], output: Path, asked: str | None) -> tuple[str, l
     if asked not in (None, told):
         raise SettingError(f"{output}: its ending is that of --format {told}, not of {asked}")
     return told, [output]
-
-
-def _refuse_one_name_for_two(cubes: list[Path], targets: list[Path]) -> None:
-    first: dict[Path, Path] = {}
-    for cube, target in zip(cubes, targets, strict=True):
-        if target in first:
-            raise SettingError(
-                f"{first[target]} and {cube} would both write {target}; convert them into "
-                "different folders"
-            )
-        first[target] = cube
 
 
 def _convert(
@@ -154,8 +140,9 @@ def _encoding(source: CubeFile, dtype: str, kind: Format) -> Encoding:
     if dtype == FLOAT32.name:
         return Encoding(FLOAT32)
     found = Range()
-    for rows in track(source.row_blocks(), f"measuring {source.name}", each="blocks"):
-        found.add(source.read(rows))
+    scan = source.sideways() or source  # rows or columns: to a range they are the same
+    for rows in track(scan.row_blocks(), f"measuring {source.name}", each="blocks"):
+        found.add(scan.read(rows))
     name = str(source.path)
     if dtype == FLOAT16.name:
         check_float16(name, found)
@@ -224,15 +211,3 @@ def _size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _failure(path: Path, error: BaseException) -> dict[str, Any]:
-    said = " ".join(str(error).split()) or type(error).__name__
-    if str(path) not in said:
-        said = f"{path}: {said}"
-    return {
-        "cube": str(path),
-        "name": cube_name(path),
-        "error": said,
-        "exit_code": 2 if isinstance(error, SettingError) else 1,
-    }

@@ -4,6 +4,7 @@ import errno
 import glob
 import hashlib
 import os
+import re
 import secrets
 import stat
 import sys
@@ -46,8 +47,9 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _partial(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # By chance, not by the process: two machines may write to one folder.
-    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{PARTIAL}{path.suffix}")
+    # By chance, not by the process: two machines may write to one folder. And without the name,
+    # which may be as long as a name can be.
+    partial = path.with_name(f".{secrets.token_hex(8)}{PARTIAL}{path.suffix}")
     try:
         partial.touch()
         usual = stat.S_IMODE(partial.stat().st_mode)
@@ -79,25 +81,28 @@ def make_folder(folder: Path) -> None:
 def remove_partial(folder: Path) -> None:
     """Remove what killed processes left half written; nobody else may be writing there."""
     for path in folder.glob(f".*{PARTIAL}*"):
-        path.unlink(missing_ok=True)
+        if re.fullmatch(rf"\.[0-9a-f]{{16}}{re.escape(PARTIAL)}(\..*)?", path.name):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
-def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+def locked(folder: Path, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
     """Keep a folder to oneself, or to those who share it; the system frees it when we die.
 
     Args:
         folder: It is there.
         shared: Together with others that share it.
+        wait: For the others to end, on a lock of its own, which is held for a moment only.
 
     Raises:
         OSError: Another process holds it, or it cannot be written to.
     """
-    with (folder / ".lock").open("a") as file:
+    # For reading too: NFS gives a shared lock on nothing else.
+    with (folder / (".moment.lock" if wait else ".lock")).open("a+") as file:
         if fcntl is not None:
             kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 raise BlockingIOError(
                     f"{folder}: another run is at work in it; wait for it, or choose another folder"
@@ -131,7 +136,7 @@ def fingerprint(path: Path) -> str:
         parts = [path]
     for part in parts:
         size = part.stat().st_size
-        total.update(f"{part.name} {size}\n".encode())
+        total.update(os.fsencode(part.name) + f" {size}\n".encode())
         with part.open("rb") as file:
             total.update(file.read(END_BYTES))
             if size > END_BYTES:

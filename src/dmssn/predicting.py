@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dmssn import __version__
+from dmssn.checkpoint import Header, read_header
 from dmssn.config import SettingError
 from dmssn.cube import RowSource
+from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
+from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.detector import DEFAULT, Detection, Detector, find_checkpoint, load_detector
 from dmssn.files import fingerprint, make_folder
 from dmssn.labour import Labour, part_of
 from dmssn.progress import track
-from dmssn.readers.formats import cubes_in
 from dmssn.readers.stored import cube_name
 from dmssn.saving import (
     Provenance,
@@ -66,10 +68,13 @@ def predict_all(
         ValueError: The detector cannot be loaded.
     """
     labour = labour or Labour()
-    cubes = [cube for path in paths for cube in _expand(path)]
-    _refuse_one_name_for_two(cubes)
+    cubes = expand(paths)
+    maps = [output / f"{cube_name(path)}.saliency.png" for path in cubes]
+    refuse_one_output_for_two(cubes, maps, "predict")
     named = detector or DEFAULT
-    checkpoint = fingerprint(find_checkpoint(named)[1])
+    name, file = find_checkpoint(named)
+    checkpoint = fingerprint(file)
+    _require_units(name, read_header(file, "detector"), (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
         cubes, output = [path.absolute() for path in cubes], output.absolute()
         named = str(Path(named).absolute()) if Path(named).exists() else named
@@ -77,15 +82,32 @@ def predict_all(
     make_folder(output)
     mine = part_of(cubes, labour.shard)
     if labour.scheduler or labour.workers > 1:
-        threads = threads or max(1, cores() // labour.workers)
+        # On a cluster the workers' cores are not ours to count.
+        threads = threads or (1 if labour.scheduler else max(1, cores() // labour.workers))
     else:
         job.load()  # an error of the detector is none of a cube
         threads = None  # as they are set
     done = over_all(job, mine, workers=labour.workers, scheduler=labour.scheduler, threads=threads)
     results: dict[Path, dict[str, Any]] = {}
     for path, result in track(done, "predicting", len(mine), "cubes"):
-        results[path] = _failure(path, result) if isinstance(result, WorkerDied) else result
+        results[path] = failure(path, result) if isinstance(result, WorkerDied) else result
     return [results[path] for path in mine]
+
+
+def _require_units(detector: str, header: Header, data_set: str | None) -> None:
+    """Refuse cubes in other units than those a detector's statistics are in.
+
+    Raises:
+        SettingError: It was trained on a set whose numbers are divided, and the cubes' are not.
+    """
+    trained = str(header.provenance.get("set", "folder"))
+    kind = DATA_SETS.get(trained)
+    if header.mean is None or kind is None or kind.divisor == 1 or data_set == trained:
+        return
+    raise SettingError(
+        f"{detector}: trained on {trained} with its statistics, in its units; pass --set "
+        f"{trained}, or use a detector whose statistics are the cube's own"
+    )
 
 
 @dataclass(frozen=True)
@@ -118,31 +140,12 @@ class _Job:
                 self.settings,
             )
         except (ValueError, OSError, MemoryError) as error:
-            return _failure(path, error)
+            return failure(path, error)
 
 
 @lru_cache(maxsize=1)
 def _loaded(detector: str, device: str, checkpoint: str) -> Detector:
     return load_detector(detector, device=device)
-
-
-def _expand(path: Path) -> list[Path]:
-    """The cubes of a folder of cubes, or the path itself."""
-    if not path.is_dir():
-        return [path]
-    return cubes_in(path) or [path]
-
-
-def _refuse_one_name_for_two(cubes: list[Path]) -> None:
-    first: dict[str, Path] = {}
-    for path in cubes:
-        name = cube_name(path)
-        if name in first:
-            raise SettingError(
-                f"{first[name]} and {path} would both write {name}.saliency.png; "
-                "predict them into different folders"
-            )
-        first[name] = path
 
 
 def _predict(
@@ -210,16 +213,3 @@ def _save(
         written[kind] = start.with_name(start.name + ending)
         write(written[kind])
     return written
-
-
-def _failure(path: Path, error: BaseException) -> dict[str, Any]:
-    said = " ".join(str(error).split()) or type(error).__name__
-    # The path, something in it, or the raw file beside a header may be named already.
-    if not said.startswith((str(path), f"{path.parent / path.stem}.")):
-        said = f"{path}: {said.removeprefix(f'{cube_name(path)}: ')}"
-    return {
-        "cube": str(path),
-        "name": cube_name(path),
-        "error": said,
-        "exit_code": 2 if isinstance(error, SettingError) else 1,
-    }

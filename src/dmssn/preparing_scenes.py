@@ -1,14 +1,19 @@
 """Preparing one scene of a data set: what a worker does, and how it is known to be done."""
 
+import errno
 import hashlib
 import json
+import platform
 import time
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dmssn import moments
@@ -25,6 +30,9 @@ from dmssn.recipes import to_table
 from dmssn.resample import resize
 from dmssn.store import FORMAT, Scene, read_about, read_scene, write_json, write_scene
 from dmssn.surveying import survey
+
+ARITHMETIC = ("dmssn", "numpy", "scipy", "scikit-image", "torch")
+"""Whose versions decide a scene's numbers."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +68,25 @@ def made_from(task: Task, scene: SceneFiles, *, mask: bool = True) -> str:
         "orientation": task.orientation,
         "prepare": to_table(task.config),
         "statistics": task.statistics and [values.tolist() for values in task.statistics],
+        "versions": versions(),
         "cube": fingerprint(scene.cube),
         "mask": sha256(scene.mask) if mask else None,
     }
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
+@cache
+def versions() -> dict[str, str]:
+    """Of the programs whose arithmetic makes the numbers."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ARITHMETIC}
+
+
 def is_current(task: Task, scene: SceneFiles) -> bool:
     """Whether the scene's file was made from just this; its numbers are not read."""
     about = read_about(task.out, scene.name)
-    return about is not None and about.get("made_from") == made_from(task, scene)
+    if about is None or (about.get("flat") and scene.split == "train"):
+        return False
+    return about.get("made_from") == made_from(task, scene)
 
 
 def verify(task: Task, scene: SceneFiles) -> Outcome:
@@ -98,22 +115,32 @@ def prepare_scene(task: Task, scene: SceneFiles) -> Outcome:
                 f"{scene.cube}: one spectrum for all pixels, nothing to learn from; take it out of "
                 "the training split, or see whether its units are those of the other scenes"
             )
-        small = resize(mask.astype(np.float32), size, size) >= 0.5
-        known = None
-        if counted is not None:
-            known = resize(counted.astype(np.float32), size, size) >= 0.5
-            small &= known
+        small, known = _small_truth(mask, counted, size)
+        if known is not None and not known.any():
+            return Outcome(f"{scene.mask}: no pixel of it counts")
         clock.append(time.monotonic())
     except (ValueError, OSError, MemoryError) as error:
         return Outcome(str(error) or type(error).__name__)
     try:
-        write_scene(task.out, Scene(prepared, small, known), _about(task, cube, origin))
+        about = _about(task, cube, origin) | {"flat": prepared.flat}
+        write_scene(task.out, Scene(prepared, small, known), about)
     except OSError as error:
-        return Outcome(str(error), fatal=True)
+        return _not_written(error)
     clock.append(time.monotonic())
     parts = ("reading", "homogenizing", "writing")
     spent = (after - before for before, after in pairwise(clock))
     return Outcome(seconds=dict(zip(parts, spent, strict=True)))
+
+
+def _small_truth(
+    mask: NDArray[np.bool_], counted: NDArray[np.bool_] | None, size: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Mask and counted at the network's size: by the greater part of the pixels that count."""
+    if counted is None:
+        return resize(mask.astype(np.float32), size, size) >= 0.5, None
+    share = resize(counted.astype(np.float32), size, size)
+    salient = resize((mask & counted).astype(np.float32), size, size)
+    return salient >= share / 2, share >= 0.5
 
 
 def _about(task: Task, cube: RowSource, origin: str) -> dict[str, Any]:
@@ -141,7 +168,7 @@ def measure_scene(task: Task, scene: SceneFiles) -> Outcome:
     """
     try:
         origin = made_from(task, scene, mask=False)
-        if read_moments(task, scene, origin) is not None:
+        if read_moments(task, scene) is not None:
             return Outcome()
         cube, bands = open_bands(task, scene)
         small = survey(cube, task.config.size, bands).small
@@ -158,10 +185,21 @@ def measure_scene(task: Task, scene: SceneFiles) -> Outcome:
         "squares": found.squares.tolist(),
     }
     try:
-        write_json(moments_path(task, scene), table)
+        write_json(moments_path(task, scene), table | {"sha256": _sum_of(table)})
     except OSError as error:
-        return Outcome(str(error), fatal=True)
+        return _not_written(error)
     return Outcome()
+
+
+def _not_written(error: OSError) -> Outcome:
+    """The next scene meets the same, but for a name that is too long."""
+    cause = error.__cause__
+    too_long = isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG
+    return Outcome(str(error), fatal=not too_long)
+
+
+def _sum_of(table: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def moments_path(task: Task, scene: SceneFiles) -> Path:
@@ -169,12 +207,42 @@ def moments_path(task: Task, scene: SceneFiles) -> Path:
     return task.out / "statistics" / f"{scene.name}.json"
 
 
-def read_moments(task: Task, scene: SceneFiles, origin: str) -> Moments | None:
+def read_moments(task: Task, scene: SceneFiles) -> Moments | None:
     """A training scene's moments; None when they are not there, damaged or of something else."""
     try:
         table = json.loads(moments_path(task, scene).read_text(encoding="utf-8"))
-        if table["made_from"] != origin:
+        if table.pop("sha256") != _sum_of(table) or table["made_from"] != _origin(
+            task, scene, mask=False
+        ):
             return None
         return Moments(table["pixels"], np.array(table["mean"]), np.array(table["squares"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def note_wrong(task: Task, scene: SceneFiles, why: str, *, mask: bool) -> None:
+    """Keep why a scene could not be prepared or (without its mask) measured: for other parts."""
+    write_json(wrong_path(task, scene), {"made_from": _origin(task, scene, mask=mask), "why": why})
+
+
+def noted_wrong(task: Task, scene: SceneFiles, *, mask: bool) -> str | None:
+    """Why another run could not prepare or measure a scene as it is now; None if none says."""
+    try:
+        table = json.loads(wrong_path(task, scene).read_text(encoding="utf-8"))
+        same = table["made_from"] == _origin(task, scene, mask=mask)
+        return str(table["why"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def wrong_path(task: Task, scene: SceneFiles) -> Path:
+    """File that tells why a scene could not be prepared."""
+    return task.out / "wrong" / f"{scene.name}.json"
+
+
+def _origin(task: Task, scene: SceneFiles, *, mask: bool) -> str:
+    """``made_from``, of files that may not even be there to be read."""
+    try:
+        return made_from(task, scene, mask=mask)
+    except OSError as error:
+        return type(error).__name__

@@ -5,21 +5,18 @@ run, the next keeps the files that are whole and current and makes the others; t
 makes the set complete, comes last.
 """
 
-import json
-import platform
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from dmssn.config import DataConfig, Orientation, PrepareConfig
+from dmssn.claims import claim
+from dmssn.config import DataConfig, PrepareConfig, SettingError
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.data_set import SPLITS, SceneFiles
 from dmssn.datasets.finding import Found, find_scenes
-from dmssn.datasets.orienting import settle
 from dmssn.datasets.splits import Choice
 from dmssn.files import locked, make_folder, remove_partial, sha256
 from dmssn.labour import Labour, each, part_of
@@ -28,17 +25,18 @@ from dmssn.preparing import Statistics
 from dmssn.preparing_scenes import (
     Task,
     is_current,
-    made_from,
     measure_scene,
+    moments_path,
+    note_wrong,
+    noted_wrong,
     prepare_scene,
     read_moments,
     verify,
+    versions,
+    wrong_path,
 )
 from dmssn.recipes import to_table
-from dmssn.store import FORMAT, Manifest, read_about, scene_path, write_json, write_manifest
-
-ARITHMETIC = ("dmssn", "numpy", "scipy", "scikit-image", "torch")
-"""Whose versions decide a set's numbers."""
+from dmssn.store import Manifest, read_about, scene_path, write_manifest
 
 
 @dataclass
@@ -47,6 +45,7 @@ class Report:
 
     Attributes:
         manifest: Of the set; None while it is not complete.
+        measured: Training scenes whose statistics are there.
         made: Scenes prepared.
         kept: Scenes that an earlier run had prepared.
         wrong: Scene to why it could not be prepared.
@@ -56,6 +55,7 @@ class Report:
     """
 
     manifest: Manifest | None = None
+    measured: int = 0
     made: int = 0
     kept: int = 0
     wrong: dict[str, str] = field(default_factory=dict)
@@ -100,98 +100,80 @@ def prepare_set(
     choice = Choice(data.split, data.fold, data.val, data.seed)
     found = find_scenes(kind, data.scenes, choice)
     report = Report(wrong=dict(found.wrong), said=[found.said])
+    files = [path for scene in found.scenes for path in (scene.cube, scene.mask)]
+    if out.resolve() in {path.resolve() for path in (data.scenes, *(f.parent for f in files))}:
+        raise SettingError(f"--output {out}: is the data set itself; choose another folder")
     make_folder(out)
     with locked(out, shared=not labour.whole):
         if labour.whole:
             _tidy(out)
-        settings = _claim(found, data, config, redo=redo)
-        turned = settings["orientation_said"]
-        report.said.append(turned)
-        task = Task(kind.name, data.scenes, out, config, settings["orientation"])
+        with locked(out, wait=True):  # of parts that begin together, one claims the folder
+            turned = claim(found, data, config, redo=redo)
+        report.said.append(f"orientation {turned.orientation}: {turned.said}")
+        report.said += [
+            f"{name}: {other} by its colour picture, prepared as {turned.orientation} like the rest"
+            for name, other in turned.others.items()
+        ]
+        task = Task(kind.name, data.scenes, out, config, turned.orientation)
+        mine = part_of(found.scenes, labour.shard)
         if config.statistics == "data set":
             train = [scene for scene in found.scenes if scene.split == "train"]
-            measured = _measure(task, train, labour, report, skip_bad=skip_bad)
+            if redo and (labour.whole or statistics_only):
+                _forget(part_of(train, labour.shard), partial(moments_path, task))
+            measured, bad = _measure(task, train, labour, report)
             if statistics_only:
+                report.wrong = bad
+                return report
+            if bad and not skip_bad:
+                report.said.append("the statistics need all training scenes: none was prepared")
                 return report
             task = replace(task, statistics=_merged(measured, report))
-        _prepare_all(task, part_of(found.scenes, labour.shard), labour, report)
-        _complete(task, found, report, turned, skip_bad=skip_bad)
+        if redo:
+            _forget(mine, lambda scene: scene_path(out, scene.name))
+        _prepare_all(task, mine, labour, report)
+        _complete(task, found, report, turned.said, labour, skip_bad=skip_bad)
         if labour.whole:  # of workers that were killed
             _tidy(out)
     return report
 
 
-def _claim(found: Found, data: DataConfig, config: PrepareConfig, *, redo: bool) -> dict[str, Any]:
-    """Mark a folder as made with these settings; refuse one made with others.
-
-    The orientation is settled once: a run that goes on takes what the first one found.
-    """
-    path = data.prepared / "settings.json"
-    wanted: dict[str, Any] = {"format": FORMAT, "set": found.kind.name, "prepare": to_table(config)}
-    if config.statistics == "data set":  # other training scenes have other statistics
-        wanted["train"] = found.names("train")
-    before: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            before = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            raise ValueError(
-                f"{path}: damaged; delete it, and the set is gone through anew"
-            ) from None
-    changed = [key for key in wanted if before and wanted[key] != before.get(key)]
-    if data.orientation != "auto" and before and before.get("orientation") != data.orientation:
-        changed.append("orientation")
-    if changed and not redo:
-        raise ValueError(
-            f"{data.prepared}: prepared with other settings or training scenes "
-            f"({', '.join(_differences(before, wanted, changed))}); pass --redo to prepare it "
-            "anew, or choose another folder"
-        )
-    if before and not changed:
-        return before
-    settled = settle(found, data.scenes, data.orientation)
-    orientation: Orientation = settled.orientation
-    settings = wanted | {"orientation": orientation, "orientation_said": settled.said}
-    write_json(path, settings)
-    return settings
-
-
-def _differences(before: dict[str, Any], wanted: dict[str, Any], changed: list[str]) -> list[str]:
-    """The settings that differ, by name."""
-    had = before.get("prepare")
-    if "prepare" not in changed or not isinstance(had, dict):
-        return changed
-    now = wanted["prepare"]
-    inner = [f"prepare.{key}" for key in now if now[key] != had.get(key)]
-    return [*inner, *(key for key in changed if key != "prepare")]
+def _forget(scenes: list[SceneFiles], path_of: Callable[[SceneFiles], Path]) -> None:
+    for scene in scenes:
+        path_of(scene).unlink(missing_ok=True)
 
 
 def _measure(
-    task: Task, train: list[SceneFiles], labour: Labour, report: Report, *, skip_bad: bool
-) -> dict[Path, Moments]:
-    """Moments of the training scenes that can be had, in their order; measures this run's part."""
-    each(
-        "statistics",
-        part_of(train, labour.shard),
-        partial(measure_scene, task),
-        labour,
-        report.wrong,
-    )
-    bad = {scene.name: report.wrong[scene.name] for scene in train if scene.name in report.wrong}
-    if bad and not skip_bad:
-        raise ValueError(
-            f"{len(bad)} training scenes cannot be read, and the statistics need all: "
-            f"{_listed(bad)}; mend them, or pass --skip-bad to leave them out"
-        )
-    found = {}
+    task: Task, train: list[SceneFiles], labour: Labour, report: Report
+) -> tuple[dict[Path, Moments], dict[str, str]]:
+    """Measure this run's part of the training scenes.
+
+    Returns:
+        The moments of all that can be had, in their order, and what is wrong with the others.
+    """
+    mine = part_of(train, labour.shard)
+    measure = partial(measure_scene, task)
+    report.measured = len(each("statistics", mine, measure, labour, report.wrong))
+    _note(task, mine, report, mask=False)
+    found, bad = {}, {}
     for scene in train:
-        if scene.name not in bad:
-            moments = read_moments(task, scene, made_from(task, scene, mask=False))
-            if moments is None:
-                report.missing.append(scene.name)
-            else:
-                found[scene.cube] = moments
-    return found
+        why = report.wrong.get(scene.name) or noted_wrong(task, scene, mask=False)
+        moments = None if why else read_moments(task, scene)
+        if why:
+            bad[scene.name] = report.wrong[scene.name] = why
+        elif moments is None:
+            report.missing.append(scene.name)
+        else:
+            found[scene.cube] = moments
+    return found, bad
+
+
+def _note(task: Task, scenes: list[SceneFiles], report: Report, *, mask: bool) -> None:
+    """Leave word for other parts of which scenes went wrong."""
+    for scene in scenes:
+        if scene.name in report.wrong:
+            note_wrong(task, scene, report.wrong[scene.name], mask=mask)
+        else:
+            wrong_path(task, scene).unlink(missing_ok=True)
 
 
 def _merged(measured: dict[Path, Moments], report: Report) -> Statistics:
@@ -226,6 +208,7 @@ def _prepare_all(task: Task, scenes: list[SceneFiles], labour: Labour, report: R
     if todo:  # until all is well again there is no whole set
         (task.out / "manifest.json").unlink(missing_ok=True)
     good = each("preparing", todo, partial(prepare_scene, task), labour, report.wrong)
+    _note(task, todo, report, mask=True)
     report.kept, report.made = len(kept), len(good)
     if good:
         parts = good[0].seconds
@@ -242,15 +225,27 @@ def _current(task: Task, scene: SceneFiles) -> bool:
 
 
 def _tidy(out: Path) -> None:
-    for folder in (out, out / "scenes", out / "statistics"):
+    for folder in (out, out / "scenes", out / "statistics", out / "wrong"):
         remove_partial(folder)
 
 
-def _complete(task: Task, found: Found, report: Report, turned: str, *, skip_bad: bool) -> None:
+def _complete(
+    task: Task, found: Found, report: Report, turned: str, labour: Labour, *, skip_bad: bool
+) -> None:
     """Write the manifest if every scene is there, made from what is there now."""
+    manifest = task.out / "manifest.json"
     usable = [scene for scene in found.scenes if scene.name not in report.wrong]
-    report.missing = [scene.name for scene in usable if not _current(task, scene)]
+    absent = [scene for scene in usable if not _current(task, scene)]
+    for scene in absent:
+        why = noted_wrong(task, scene, mask=True)
+        if why is None:
+            report.missing.append(scene.name)
+        else:
+            report.wrong[scene.name] = why
+    usable = [scene for scene in usable if scene not in absent]
     if report.missing or (report.wrong and not skip_bad):
+        if labour.whole:  # what it tells is no more
+            manifest.unlink(missing_ok=True)
         return
     if not usable:
         raise ValueError(f"no scene could be prepared: {_listed(report.wrong)}")
@@ -259,6 +254,7 @@ def _complete(task: Task, found: Found, report: Report, turned: str, *, skip_bad
     for name, about in abouts.items():
         first.setdefault(about["bands"], name)
     if len(first) > 1:
+        manifest.unlink(missing_ok=True)
         said = ", ".join(f"{name} has {bands}" for bands, name in first.items())
         raise ValueError(f"the cubes differ in bands ({said}); set prepare.bands to one number")
     statistics = task.statistics
@@ -272,12 +268,12 @@ def _complete(task: Task, found: Found, report: Report, turned: str, *, skip_bad
         source={
             "set": found.kind.name,
             "split": found.said,
+            "choice": found.choice._asdict(),
             "orientation": task.orientation,
             "orientation_said": turned,
             "wavelengths": found.kind.wavelengths_source,
         },
-        versions={"python": platform.python_version()}
-        | {name: version(name) for name in ARITHMETIC},
+        versions=versions(),
         left_out={name: why.replace(f"{task.root}/", "") for name, why in report.wrong.items()},
         checksums={name: sha256(scene_path(task.out, name)) for name in abouts},
     )

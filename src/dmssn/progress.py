@@ -23,7 +23,7 @@ def track(
         each: What is counted.
     """
     count = len(items) if total is None else total  # type: ignore[arg-type]
-    shown = _bar if sys.stderr.isatty() else _lines
+    shown = _bar if sys.stderr and sys.stderr.isatty() else _lines
     yield from shown(items, doing, count, each)
 
 

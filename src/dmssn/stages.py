@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmssn import __version__, checkpoint
 from dmssn.batches import Batch, training_batches, validation_batches
 from dmssn.checkpoint import Header
-from dmssn.config import DetectorConfig, Recipe, TeacherConfig
+from dmssn.config import DataConfig, DetectorConfig, Recipe, TeacherConfig
 from dmssn.detector import BEST, find_checkpoint
 from dmssn.devices import precision
 from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
@@ -177,6 +177,16 @@ def _open(recipe: Recipe) -> PreparedSet:
             f"({', '.join(f'prepare.{key}' for key in changed)}); prepare it again into "
             "another folder, or restore the recipe"
         )
+    source = prepared.manifest.source
+    asked, told = recipe.data, source.get("choice", {}) | {"set": source.get("set", "folder")}
+    usual = DataConfig(scenes=asked.scenes, prepared=asked.prepared)
+    for name in ("set", "split", "fold", "seed"):  # or it might train on what is tested later
+        value = getattr(asked, name)
+        if value != getattr(usual, name) and value != told.get(name, value):
+            raise ValueError(
+                f"{recipe.data.prepared}: prepared with {name} {told[name]!r}, the recipe says "
+                f"data.{name} = {value!r}; prepare it into another folder, or change the recipe"
+            )
     return prepared
 
 
@@ -243,6 +253,7 @@ def _header(
             "torch": torch.__version__,
             "recipe": to_table(recipe),
             "scenes": {split: len(names) for split, names in manifest.splits.items()},
+            "set": manifest.source.get("set", "folder"),
             "commit": _commit(),
         },
     )

@@ -149,7 +149,8 @@ def write_scene(root: Path, scene: Scene, about: Mapping[str, Any] | None = None
         "mask": mask,
         "source_shape": np.asarray(scene.cube.source_shape, dtype=np.int64),
     }
-    header = {"format": FORMAT, **(about or {}), "sha256": _checksum(arrays)}
+    header = {"format": FORMAT, **(about or {})}
+    header["sha256"] = _checksum(arrays, header)
     with replacing(scene_path(root, scene.cube.name)) as partial:
         # As in checkpoints; one key alone, since the library writes several in any order.
         partial.write_bytes(serialized(arrays, metadata={"dmssn": json.dumps(header)}))
@@ -171,7 +172,9 @@ def read_scene(root: Path, name: str, *, verify: bool = True) -> Scene:
         with safe_open(path, framework="np") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}
             header = json.loads((file.metadata() or {}).get("dmssn", "{}"))
-        if verify and header.get("sha256") not in (None, _checksum(arrays)):
+        told = header.pop("sha256", None)
+        old = not header  # of format 1
+        if verify and not old and told != _checksum(arrays, header):
             raise ValueError("its checksum differs")
         height, width = (int(side) for side in arrays["source_shape"])
         cube = RegionCube(arrays["region_map"], arrays["spectra"], name, (height, width))
@@ -194,9 +197,9 @@ def read_about(root: Path, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 of the arrays' bytes, in the order of their names."""
-    total = hashlib.sha256()
+def _checksum(arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> str:
+    """SHA-256 of the header and of the arrays' bytes, in the order of their names."""
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(arrays):
         total.update(np.ascontiguousarray(arrays[name]).data)
     return total.hexdigest()

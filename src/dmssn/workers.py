@@ -7,16 +7,17 @@ import math
 import os
 import re
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -32,6 +33,10 @@ CONNECT_SECONDS = 30
 
 class WorkerDied(RuntimeError):
     """The process that worked on an item was killed, and again when it was tried alone."""
+
+    def __init__(self) -> None:
+        """The same words wherever it happens."""
+        super().__init__("its process was killed twice, perhaps for want of memory")
 
 
 def over_all(
@@ -59,10 +64,10 @@ def over_all(
     function = partial(_with_threads, function, threads)
     if scheduler is not None:
         yield from _on_cluster(function, items, scheduler)
-    elif min(workers, len(items)) <= 1:
+    elif workers <= 1:
         yield from ((item, function(item)) for item in items)
-    else:
-        yield from _in_processes(function, items, min(workers, len(items)))
+    else:  # one item too: whatever kills its process is not to kill this one
+        yield from _in_processes(function, items, max(1, min(workers, len(items))))
 
 
 def _with_threads(function: Callable[[T], R], threads: int | None, item: T) -> R:
@@ -105,7 +110,7 @@ def _alone(function: Callable[[T], R], item: T) -> R | WorkerDied:
         with cancelling(processes(1)) as pool:
             return pool.submit(function, item).result()
     except BrokenProcessPool:
-        return WorkerDied("its process was killed twice, perhaps for want of memory")
+        return WorkerDied()
 
 
 def _on_cluster(
@@ -113,6 +118,8 @@ def _on_cluster(
 ) -> Iterator[tuple[T, R | WorkerDied]]:
     try:
         from distributed import Client, KilledWorker, as_completed
+        from distributed.client import FutureCancelledError
+        from distributed.comm.core import CommClosedError
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "a Dask cluster needs the extra: pip install 'dmssn[cluster]'"
@@ -122,13 +129,19 @@ def _on_cluster(
     except (OSError, ValueError, TimeoutError) as error:
         raise OSError(f"--scheduler {scheduler}: no Dask scheduler answers ({error})") from None
     with client:
+        if not client.scheduler_info()["workers"]:
+            print(f"--scheduler {scheduler}: no worker yet, waiting for one", file=sys.stderr)
         # Not pure: what is done are files, which a second call has to write again.
         futures = {client.submit(function, item, pure=False): item for item in items}
         for future in as_completed(list(futures), loop=client.loop):
             try:
                 result = future.result()
-            except KilledWorker as error:
-                result = WorkerDied(str(error))
+            except KilledWorker:
+                result = WorkerDied()
+            except (FutureCancelledError, CommClosedError):
+                raise OSError(
+                    f"--scheduler {scheduler}: the connection was lost; run it again to go on"
+                ) from None
             yield futures.pop(future), result
 
 
@@ -141,7 +154,20 @@ def processes(count: int, begin: Callable[[], None] | None = None) -> ProcessPoo
     """
     # spawn: a forked copy of a process with threads, such as torch's, may hang.
     spawn = get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=spawn, initializer=_begin, initargs=(begin,))
+    return _Pool(count, mp_context=spawn, initializer=_begin, initargs=(begin,))
+
+
+class _Pool(ProcessPoolExecutor):
+    """Its processes are born deaf to Ctrl-C, or it would meet them in the middle of an import."""
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:  # noqa: ANN401
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*arguments, **named)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+        try:
+            return super().submit(*arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(begin: Callable[[], None] | None) -> None:
@@ -190,4 +216,6 @@ def usual_workers(bytes_each: float) -> int:
         return cores()
     found = re.search(r"^MemAvailable: +(\d+) kB$", told, re.MULTILINE)
     free = int(found[1]) * 1024 if found else math.inf
+    with suppress(OSError, ValueError):  # no limit of a job, or none that is a number
+        free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
     return max(1, int(min(cores(), free // bytes_each)))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dmssn.commands.cube_options import CubeOptions
+from dmssn.commands.cube_reports import report
 
 
 def main(
@@ -43,6 +44,7 @@ def main(
     from dmssn.converting import convert_all
     from dmssn.writers.formats import Choices
 
+    options.check()
     results = convert_all(
         cubes,
         output,
@@ -56,27 +58,7 @@ def main(
         ),
         inputs=[path for path in (options.white, options.dark) if path is not None],
     )
-    return _report(results, as_json=json)
-
-
-def _report(results: list[dict[str, Any]], *, as_json: bool) -> int:
-    import json
-    import sys
-
-    failed = [result for result in results if "error" in result]
-    if as_json:
-        print(json.dumps(results, indent=1))
-    else:
-        for result in results:
-            if "error" not in result:
-                print(_line(result))
-                for note in result["notes"]:
-                    print(f"{result['name']}: {note}", file=sys.stderr)
-    for result in failed:
-        print(f"dmssn convert: {result['error']}", file=sys.stderr)
-    if failed and len(results) > 1:
-        print(f"dmssn convert: {len(failed)} of {len(results)} cubes failed", file=sys.stderr)
-    return max((result["exit_code"] for result in failed), default=0)
+    return report("convert", results, _line, as_json=json)
 
 
 def _line(result: dict[str, Any]) -> str:

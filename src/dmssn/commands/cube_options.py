@@ -53,6 +53,33 @@ class CubeOptions:
         Orientation | None, Parameter(help="How the stored cube is turned to be upright.")
     ] = None
 
+    def check(self) -> None:
+        """Refuse what no cube would make right, once for all of them.
+
+        Raises:
+            SettingError: There is no such data set, or another option beside one.
+        """
+        if self.set is None:
+            return
+        from dmssn.datasets.catalogue import data_set
+
+        data_set(self.set)
+        if replace(self, set=None, orientation=None) != CubeOptions():
+            raise SettingError(
+                f"--set {self.set} says how its cubes are read; leave the other options out"
+            )
+
+    def absolute(self) -> "CubeOptions":
+        """The same for a process that works in another folder."""
+        changed: dict[str, Path | str] = {
+            name: path.absolute()
+            for name in ("white", "dark")
+            if (path := getattr(self, name)) is not None
+        }
+        if self.wavelengths is not None and Path(self.wavelengths).is_file():
+            changed["wavelengths"] = str(Path(self.wavelengths).absolute())
+        return replace(self, **changed)  # type: ignore[arg-type]
+
     def open(self, path: Path) -> "CubeFile":
         """Open a cube without reading its numbers.
 
@@ -68,10 +95,7 @@ class CubeOptions:
             from dmssn.datasets.catalogue import data_set
             from dmssn.datasets.opening import open_scene
 
-            if (replace(self, set=None, orientation=None)) != CubeOptions():
-                raise SettingError(
-                    f"--set {self.set} says how its cubes are read; leave the other options out"
-                )
+            self.check()
             return open_scene(data_set(self.set), path, self.orientation or "none")
         file = open_cube(
             path,

@@ -7,11 +7,11 @@ Large: ``dmssn dataset check hsod-bit HSOD-BIT --workers 8 --json > check.json``
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from dmssn.config import Orientation, SettingError
+from dmssn.config import OrientationChoice, SettingError
 
 if TYPE_CHECKING:
     from dmssn.checking import Report
@@ -30,10 +30,10 @@ def main(
     fold: str = "",
     val: float = 0.1,
     seed: int = 0,
-    orientation: Literal["auto"] | Orientation = "auto",
+    orientation: OrientationChoice = "auto",
     read: str = "all",
-    size: int = 512,
-    output: Path | None = None,
+    size: int = 256,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     workers: int = 1,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -54,7 +54,7 @@ def main(
         orientation: How stored cubes are turned; auto compares them with their colour pictures.
         read: Cubes whose numbers are read: all, none or how many; the others are only opened.
         size: Side of the prepared scenes for which there should be room.
-        output: Folder where the prepared set would go; by default beside the copy.
+        output: Folder where the prepared set would go; by default in the copy.
         workers: Processes that read side by side.
         as_json: Print everything about the set and each scene as one JSON object.
 

@@ -83,8 +83,6 @@ def _splits(table: dict[str, Any]) -> str:
     if table["splits"]:
         first, *others = (f"{name} ({what})" for name, what in table["splits"].items())
         return "; ".join([f"{first}, the default", *others])
-    if table["sizes"]:
-        train, test = table["sizes"]
-        return f"no list was published: by chance and a seed, {train} / {test} scenes"
     folders = "as parted by folders, or " if table["parted_by"] else ""
-    return f"lists in splits/; without them {folders}by chance and a seed"
+    sizes = f", {' / '.join(map(str, table['sizes']))} scenes" if table["sizes"] else ""
+    return f"lists in splits/; without them {folders}by chance and a seed{sizes}"

@@ -36,6 +36,7 @@ def main(
     Returns:
         0 when all could be read; 2 when an option did not fit one; else 1.
     """
+    options.check()
     reports, code = [], 0
     for path in cubes:
         try:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from dmssn.commands.cube_options import CubeOptions
+from dmssn.commands.cube_reports import report
 from dmssn.config import SettingError
 from dmssn.recipes import to_table
 
@@ -53,6 +54,7 @@ def main(
         0 when every cube has its map; 2 when an option did not fit one; else 1.
     """
     extras = _extras(save)
+    options.check()
     if not 0 <= threshold <= 1:
         raise SettingError(f"--threshold must be from 0 to 1, got {threshold}")
     if workers < 1:
@@ -67,7 +69,7 @@ def main(
     results = predict_all(
         cubes,
         output,
-        open_cube=options.open,
+        open_cube=(options.absolute() if scheduler else options).open,
         detector=detector,
         extras=extras,
         threshold=threshold,
@@ -76,7 +78,10 @@ def main(
         labour=labour,
         threads=threads,
     )
-    return _report(results, output, as_json=json)
+    code = report("predict", results, _line, as_json=json)
+    if code == 0 and not json:
+        print(f"{len(results)} {'map' if len(results) == 1 else 'maps'} in {output}")
+    return code
 
 
 def _extras(words: tuple[str, ...]) -> list[str]:
@@ -90,23 +95,6 @@ def _extras(words: tuple[str, ...]) -> list[str]:
     return extras
 
 
-def _report(results: list[dict[str, Any]], output: Path, *, as_json: bool) -> int:
-    import json
-    import sys
-
-    failed = [result for result in results if "error" in result]
-    if as_json:
-        print(json.dumps(results, indent=1))
-    else:
-        for result in results:
-            if "error" not in result:
-                print(f"{result['name']}: {result['bands']}; {result['saliency']}")
-                for note in result["notes"]:
-                    print(f"{result['name']}: {note}", file=sys.stderr)
-    for result in failed:
-        print(f"dmssn predict: {result['error']}", file=sys.stderr)
-    if failed and len(results) > 1:
-        print(f"dmssn predict: {len(failed)} of {len(results)} cubes failed", file=sys.stderr)
-    elif not failed and not as_json:
-        print(f"{len(results)} {'map' if len(results) == 1 else 'maps'} in {output}")
-    return max((result["exit_code"] for result in failed), default=0)
+def _line(result: dict[str, Any]) -> str:
+    """What was made of one cube."""
+    return f"{result['name']}: {result['bands']}; {result['saliency']}"

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dmssn.config import DataConfig, Orientation, PrepareConfig, Recipe, SettingError
+from dmssn.config import DataConfig, OrientationChoice, PrepareConfig, Recipe, SettingError
 from dmssn.recipes import read_recipe
 
 if TYPE_CHECKING:
     from dmssn.preparing_sets import Report
 
+LISTED = 30
+"""Scenes of one trouble that are named."""
 WORKER_BYTES = 1.5e9
 """Memory a worker may need for a cube of 1240 x 1680 x 200."""
 
@@ -31,7 +33,7 @@ def main(
     fold: str | None = None,
     val: float | None = None,
     seed: int | None = None,
-    orientation: Literal["auto", Orientation] | None = None,
+    orientation: OrientationChoice | None = None,
     size: int | None = None,
     bands: int | None = None,
     statistics: Literal["self", "data set"] | None = None,
@@ -101,7 +103,15 @@ def main(
         skip_bad=skip_bad,
         statistics_only=statistics_only,
     )
-    return _tell(settings.data.prepared, settings.prepare, report, skip_bad, as_json=as_json)
+    return _tell(
+        settings.data.prepared,
+        settings.prepare,
+        report,
+        skip_bad=skip_bad,
+        statistics_only=statistics_only,
+        whole=labour.whole,
+        as_json=as_json,
+    )
 
 
 def _settings(source: str, root: Path | None, output: Path | None, recipe: Path | None) -> Recipe:
@@ -130,21 +140,35 @@ def _changed(config: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _tell(
-    out: Path, config: PrepareConfig, report: "Report", skip_bad: bool, *, as_json: bool
+    out: Path,
+    config: PrepareConfig,
+    report: "Report",
+    *,
+    skip_bad: bool,
+    statistics_only: bool,
+    whole: bool,
+    as_json: bool,
 ) -> int:
+    """Print what was done; returns the exit code."""
     import json
     import sys
 
     for said in report.said:
         print(f"dmssn prepare: {said}", file=sys.stderr)
     level = "left out" if skip_bad else "not prepared"
+    alike: dict[str, list[str]] = {}
     for name, why in report.wrong.items():
-        print(f"dmssn prepare: {name} {level}: {' '.join(why.split())}", file=sys.stderr)
+        alike.setdefault(" ".join(why.split()), []).append(name)
+    for why, names in alike.items():
+        more = f" and {len(names) - LISTED} more, see --json" if len(names) > LISTED else ""
+        listed = ", ".join(names[:LISTED])
+        print(f"dmssn prepare: {level}: {why}: {listed}{more}", file=sys.stderr)
     manifest = report.manifest
     if as_json:
         table = {
             "prepared": str(out),
             "complete": manifest is not None,
+            "measured": report.measured,
             "made": report.made,
             "kept": report.kept,
             "wrong": report.wrong,
@@ -158,6 +182,8 @@ def _tell(
         print(json.dumps(table, indent=1))
     else:
         work = f"{report.made} scenes prepared, {report.kept} kept"
+        if statistics_only:
+            work = f"statistics of {report.measured} training scenes are there"
         if report.seconds:
             parts = ", ".join(f"{part} {time:.2f} s" for part, time in report.seconds.items())
             work += f" (a scene: {parts})"
@@ -165,8 +191,15 @@ def _tell(
         if manifest is not None:
             counts = ", ".join(f"{len(names)} {split}" for split, names in manifest.splits.items())
             print(f"{out}: complete, {counts}, {manifest.bands} bands")
-        elif report.missing:
+        elif report.missing and not whole:
             print(f"{out}: {len(report.missing)} scenes of other parts are not there yet")
+    if report.missing and whole:
+        print(
+            f"dmssn prepare: {len(report.missing)} scenes changed while they were prepared "
+            f"({', '.join(report.missing[:LISTED])}); run it again",
+            file=sys.stderr,
+        )
+        return 1
     if report.wrong and not skip_bad:
         print(
             f"dmssn prepare: {len(report.wrong)} scenes could not be prepared, so the set is not "

@@ -7,6 +7,9 @@ from dmssn.datasets.data_set import SPLITS, DataSet, SceneFiles, Split
 from dmssn.datasets.layout import Files, Layout, find_layout
 from dmssn.datasets.splits import Choice, choose
 
+TWICE = "in two lists, or twice in one"
+TORN = "its cube and its mask lie in folders of different splits"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -18,6 +21,8 @@ class Found:
         wrong: Scene to what is wrong with its files; such scenes are not among ``scenes``.
         unlisted: Scenes of the copy that are in no split.
         said: Whose split it is, a sentence.
+        listed: Split of every scene in the lists, there or not.
+        choice: How the split was chosen.
     """
 
     kind: DataSet
@@ -25,6 +30,8 @@ class Found:
     wrong: dict[str, str]
     unlisted: list[str]
     said: str
+    listed: dict[str, Split]
+    choice: Choice
 
     def names(self, split: Split) -> list[str]:
         """Complete scenes of a split."""
@@ -59,7 +66,8 @@ def sort_out(kind: DataSet, root: Path, layout: Layout, choice: Choice) -> Found
         SettingError: There is no such split.
     """
     chosen = choose(kind, root, layout, choice)
-    wrong = {name: "in two lists, or twice in one" for name in chosen.twice}
+    wrong = {name: TWICE for name in chosen.twice}
+    wrong |= {name: TORN for name in layout.torn if name in chosen.splits}
     scenes = []
     for split in SPLITS:
         for name in (name for name, its in chosen.splits.items() if its == split):
@@ -77,7 +85,7 @@ def sort_out(kind: DataSet, root: Path, layout: Layout, choice: Choice) -> Found
                     )
                 )
     unlisted = [name for name in layout.names if name not in chosen.splits]
-    return Found(kind, scenes, wrong, unlisted, chosen.said)
+    return Found(kind, scenes, wrong, unlisted, chosen.said, chosen.splits, choice)
 
 
 def _trouble(layout: Layout, name: str) -> str:

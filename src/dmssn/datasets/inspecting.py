@@ -202,7 +202,7 @@ def _one_line(error: Exception, path: Path) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.3g} %"
 
 
 def _bands(numbers: list[int]) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from dmssn.config import Orientation
-from dmssn.datasets.data_set import DataSet
-from dmssn.datasets.finding import Found
+from dmssn.config import Orientation, OrientationChoice
+from dmssn.datasets.data_set import SPLITS, DataSet
+from dmssn.datasets.evidence import LEAST_SCORE, Evidence
+from dmssn.datasets.finding import TORN, TWICE, Found
 from dmssn.datasets.inspecting import Inspection, Problem
 from dmssn.datasets.layout import Files, Layout
 from dmssn.datasets.orienting import Settled, decide
@@ -44,7 +45,7 @@ def file_problems(
     for name in found.wrong:
         if name not in layout.cubes and name not in layout.masks:
             yield Problem("wrong", "files", name, "in a list, but there is neither cube nor mask")
-        elif found.wrong[name].startswith("in two lists"):
+        elif found.wrong[name] in (TWICE, TORN):
             yield Problem("wrong", "files", name, found.wrong[name])
     for name in layout.names:
         if name not in layout.masks:
@@ -59,9 +60,11 @@ def file_problems(
             yield Problem("note", "files", name, said, several)
     for name in found.unlisted:
         yield Problem("note", "files", name, "in no list of the split: left alone")
-    for split in ("train", "test"):
-        if found.scenes and not any(scene.split == split for scene in found.scenes):
-            yield Problem("note", "files", None, f"no scene in the {split} split")
+    for split in SPLITS:
+        if found.scenes and not found.names(split):
+            needed = split != "test"  # training takes both of the others
+            severity: Literal["wrong", "note"] = "wrong" if needed else "note"
+            yield Problem(severity, "files", None, f"no scene in the {split} split")
     without = [scene.name for scene in found.scenes if scene.colour is None]
     if layout.colours:  # else the orientation says that there are none
         yield from (Problem("note", "files", name, "without a colour picture") for name in without)
@@ -79,7 +82,7 @@ def _several(files: Files, name: str, root: Path) -> str:
 
 
 def settle_by(
-    kind: DataSet, inspections: Sequence[Inspection], given: Literal["auto"] | Orientation
+    kind: DataSet, inspections: Sequence[Inspection], given: OrientationChoice
 ) -> tuple[Settled | None, list[Problem]]:
     """The orientation by the cubes that were read, and the cubes that are turned otherwise.
 
@@ -105,15 +108,32 @@ def settle_by(
         said = "neither documented nor told by any cube, for none was read"
         problems.append(Problem("note", "orientation", None, said))
     severity: Literal["wrong", "note"] = "wrong" if settled and given == "auto" else "note"
+    if given != "auto" and (told := _against(evidences, given)):
+        problems.append(Problem("wrong", "orientation", None, told))
     for item in inspections:
         evidence = item.evidence
-        if evidence is None or not evidence.decisive:
+        if evidence is None:
+            continue
+        if not evidence.decisive:
+            if settled and evidence.score < LEAST_SCORE:
+                said = "the colour picture fits the cube in no orientation: is it of another scene?"
+                detail = f"best score {evidence.score:.2f}"
+                problems.append(Problem("note", "orientation", item.scene.name, said, detail))
             continue
         if settled is None or evidence.winner != settled.orientation:
             said = f"{evidence.winner} by the colour picture"
             detail = f"score {evidence.score:.2f}, z {evidence.z:.1f}"
             problems.append(Problem(severity, "orientation", item.scene.name, said, detail))
     return settled, problems
+
+
+def _against(evidences: Sequence[Evidence], given: Orientation) -> str:
+    """What the cubes say to an orientation that the user gave, if they agree on another."""
+    try:
+        settled = decide(evidences, None)
+    except ValueError:
+        return ""
+    return "" if settled.orientation == given else f"{given!r} was given, but {settled.said}"
 
 
 def upright(shape: Shape | None, settled: Settled | None) -> Shape | None:

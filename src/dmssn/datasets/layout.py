@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dmssn.datasets.data_set import DataSet, Split
@@ -23,17 +25,34 @@ class Layout:
         masks: Masks.
         colours: Colour pictures.
         parted: Split of each scene whose cube or mask lies in a folder of that split.
+        torn: Scenes whose cube and mask lie in folders of different splits.
     """
 
     cubes: Files
     masks: Files
     colours: Files
     parted: dict[str, Split]
+    torn: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:
         """Scenes that have a cube or a mask, in the order people count them."""
         return sorted({*self.cubes, *self.masks}, key=natural)
+
+    @cached_property
+    def spelling(self) -> dict[str, str]:
+        """Scenes by their ``key``: the name as the copy spells it."""
+        return {key(name): name for name in self.names}
+
+
+def key(name: str) -> str:
+    """What names of one scene share: lists and copies pad numbers with zeros as they like.
+
+    Example:
+        >>> key("0007"), key("7"), key("field_07")
+        ('7', '7', 'field_07')
+    """
+    return str(int(name)) if name.isdecimal() else name
 
 
 def natural(name: str) -> list[tuple[float, str]]:
@@ -56,6 +75,8 @@ def find_layout(kind: DataSet, root: Path) -> Layout:
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; give the one that holds {kind.title}")
     parted: dict[str, Split] = {}
+    torn: set[str] = set()
+    spelled: dict[str, str] = {}
     found: dict[str, Files] = {}
     for what, names, suffixes in (
         ("cubes", kind.cube_folders, kind.cube_suffixes),
@@ -72,21 +93,23 @@ def find_layout(kind: DataSet, root: Path) -> Layout:
         files: Files = {}
         for folder, split in folders:
             for name, path in _named(folder, suffixes, kind.pictures and what == "cubes"):
+                name = spelled.setdefault(key(name), name)
                 files.setdefault(name, []).append(path)
-                if split and what != "colours":
-                    parted[name] = split
+                if split and what != "colours" and parted.setdefault(name, split) != split:
+                    torn.add(name)
         found[what] = files
-    return Layout(**found, parted=parted)
+    return Layout(**found, parted=parted, torn=frozenset(torn))
 
 
 def _meant(kind: DataSet, root: Path) -> str:
     """A hint where the folder is a level too high, or one too low."""
-    for folder in (*_subfolders(root).values(), root.absolute().parent):
-        if all(
-            next(_folders(kind, folder, names), None)
-            for names in (kind.cube_folders, kind.mask_folders)
-        ):
-            return f"; {folder} looks like it"
+    for folder in (*subfolders(root).values(), root.absolute().parent):
+        with suppress(PermissionError):
+            if all(
+                next(_folders(kind, folder, names), None)
+                for names in (kind.cube_folders, kind.mask_folders)
+            ):
+                return f"; {folder} looks like it"
     return ""
 
 
@@ -94,25 +117,28 @@ def _folders(
     kind: DataSet, root: Path, names: tuple[str, ...]
 ) -> Iterator[tuple[Path, Split | None]]:
     """Folders of one kind of file, with the split they are for: NAME, NAME/train, train/NAME."""
-    inside = _subfolders(root)
-    for name, folder in inside.items():
+    for name, folder in subfolders(root).items():
         if name in names:
             yield folder, None
-            for sub, deeper in _subfolders(folder).items():
+            for sub, deeper in subfolders(folder).items():
                 if sub in kind.subfolders:
                     yield deeper, kind.subfolders[sub]
         if name in kind.subfolders:
-            for sub, deeper in _subfolders(folder).items():
+            for sub, deeper in subfolders(folder).items():
                 if sub in names:
                     yield deeper, kind.subfolders[name]
 
 
-def _subfolders(folder: Path) -> dict[str, Path]:
-    """Folders in a folder by their names in lower case; none in one that may not be read."""
+def subfolders(folder: Path) -> dict[str, Path]:
+    """Folders in a folder by their names in lower case.
+
+    Raises:
+        PermissionError: It may not be read.
+    """
     try:
         return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
     except PermissionError:
-        return {}
+        raise PermissionError(f"{folder}: may not be read; change its permissions") from None
 
 
 def _named(folder: Path, suffixes: tuple[str, ...], pictures: bool) -> Iterator[tuple[str, Path]]:

@@ -7,11 +7,11 @@ are compared with the colour pictures of their scenes (``evidence``), and vote.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dmssn.config import Orientation
+from dmssn.config import Orientation, OrientationChoice
 from dmssn.datasets.data_set import DataSet, SceneFiles
 from dmssn.datasets.evidence import Evidence, look, read_colour
 from dmssn.datasets.finding import Found
@@ -27,15 +27,20 @@ SCENES = 16
 
 
 class Settled(NamedTuple):
-    """The orientation of a set, and a sentence that says why."""
+    """The orientation of a set.
+
+    Attributes:
+        orientation: How its cubes are turned.
+        said: Why, a sentence.
+        others: Scenes whose decisive cubes are for another: name to that.
+    """
 
     orientation: Orientation
     said: str
+    others: dict[str, Orientation] = {}  # noqa: RUF012  # a tuple's default, never changed
 
 
-def settle(
-    found: Found, root: Path, choice: Literal["auto"] | Orientation, scenes: int = SCENES
-) -> Settled:
+def settle(found: Found, root: Path, choice: OrientationChoice, scenes: int = SCENES) -> Settled:
     """Settle how the cubes of a copy are turned.
 
     Args:
@@ -54,17 +59,22 @@ def settle(
     documented = found.kind.orientation
     pool = [scene for scene in found.scenes if scene.colour]
     readable = _readable(found.kind, [*spread(pool, scenes), *_left_out(pool, scenes)])
-    evidences: list[Evidence] = []
+    evidences: dict[str, Evidence] = {}
     for _ in track(
         range(min(scenes, len(pool))), "comparing cubes with their colour pictures", each="cubes"
     ):
-        evidence = next(readable, None)
-        if evidence is not None:
-            evidences.append(evidence)
+        evidences.update(next(readable, {}))
     try:
-        return decide(evidences, documented)
+        settled = decide(list(evidences.values()), documented)
     except ValueError as error:
         raise ValueError(f"{root}: {error}") from None
+    return settled._replace(
+        others={
+            name: evidence.winner
+            for name, evidence in evidences.items()
+            if evidence.decisive and evidence.winner != settled.orientation
+        }
+    )
 
 
 def decide(evidences: Sequence[Evidence], documented: Orientation | None) -> Settled:
@@ -129,8 +139,8 @@ def _left_out(items: Sequence[Any], count: int) -> list[Any]:
     return [item for place, item in enumerate(items) if place not in taken]
 
 
-def _readable(kind: DataSet, scenes: Sequence[SceneFiles]) -> Iterator[Evidence]:
-    """The evidence of each scene whose cube and colour picture can be read."""
+def _readable(kind: DataSet, scenes: Sequence[SceneFiles]) -> Iterator[dict[str, Evidence]]:
+    """Name and evidence of each scene whose cube and colour picture can be read."""
     for scene in scenes:
         assert scene.colour is not None  # they were chosen so
         try:
@@ -138,4 +148,4 @@ def _readable(kind: DataSet, scenes: Sequence[SceneFiles]) -> Iterator[Evidence]
             evidence = look(open_scene(kind, scene.cube), picture)
         except (ValueError, OSError):
             continue  # `dmssn dataset check`, and preparing itself, name it
-        yield evidence
+        yield {scene.name: evidence}

@@ -1,6 +1,6 @@
 """Which scenes are for training, validation and test: published lists, one's own, or by chance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 
 from dmssn.config import SettingError
 from dmssn.datasets.data_set import SPLITS, DataSet, Split
-from dmssn.datasets.layout import Layout, natural
+from dmssn.datasets.layout import Layout, key, natural, subfolders
 
 TEST_SHARE = 0.2
 """Of scenes, where a split is made by chance and nobody published its sizes."""
@@ -51,7 +51,10 @@ def choose(kind: DataSet, root: Path, layout: Layout, choice: Choice) -> Chosen:
         FileNotFoundError: A list is missing.
     """
     lists, said = _lists(kind, root, layout, choice)
-    lists = {split: [_spelled(name, layout) for name in names] for split, names in lists.items()}
+    lists = {
+        split: [layout.spelling.get(key(name), name) for name in names]
+        for split, names in lists.items()
+    }
     if not lists.get("val") and choice.val > 0:
         lists["train"], lists["val"] = carve(lists.get("train", []), choice.val, choice.seed)
         if lists["val"]:
@@ -77,6 +80,8 @@ def _lists(
                 f"fold {choice.fold!r} and split {choice.split!r} exclude each other"
             )
         part, parts = read_fraction("fold", choice.fold)
+        if parts < 2:
+            raise SettingError(f"fold takes two parts or more, got {choice.fold!r}")
         test = by_chance(names, choice.seed)[part - 1 :: parts]
         return _without(names, test), f"fold {part} of {parts} by seed {choice.seed}"
     wanted = choice.split or _default(kind, root, layout)
@@ -106,22 +111,28 @@ def _lists(
             f"splits by name: {known}"
         )
     if path.is_file():
-        test = read_list(path)
-        spelled = {_spelled(name, layout) for name in test}
-        return {
-            "train": [name for name in names if name not in spelled],
-            "test": test,
-        }, f"test scenes of {path.name}, train the others"
-    return own_lists(path), f"lists in {path.name}/"
+        listed = read_list(path)
+        keys = {key(name) for name in listed}
+        rest = [name for name in names if key(name) not in keys]
+        own: dict[Split, list[str]] = {"train": rest, "test": listed}
+        said = f"test scenes of {path.name}, train the others"
+    else:
+        own, said = own_lists(path), f"lists in {path.name}/"
+        listed = [name for names in own.values() for name in names]
+    if not any(key(name) in layout.spelling for name in listed):
+        raise SettingError(f"{path}: no name in it is one of the scenes of {root}")
+    return own, said
 
 
 def _default(kind: DataSet, root: Path, layout: Layout) -> str:
     if kind.splits:
         return next(iter(kind.splits))
-    own = root / "splits"
-    if own.is_dir():
+    own = subfolders(root).get("splits")
+    if own is not None:
         return str(own)
-    return "folders" if layout.parted and not kind.sizes else "seeded"
+    if (root / "splits").exists():
+        raise ValueError(f"{root / 'splits'}: expected a folder of lists; move it away, or --split")
+    return "folders" if layout.parted else "seeded"
 
 
 def own_lists(folder: Path) -> dict[Split, list[str]]:
@@ -129,8 +140,17 @@ def own_lists(folder: Path) -> dict[Split, list[str]]:
 
     Raises:
         FileNotFoundError: All are missing.
+        ValueError: One has nearly such a name.
     """
-    lists = {split: read_list(folder / f"{split}.txt") for split in SPLITS}
+    files = {path.name.lower(): path for path in folder.iterdir()}
+    odd = [
+        path.name
+        for name, path in files.items()
+        if name.endswith(".txt") and name[:-4] not in SPLITS and name.startswith(SPLITS)
+    ]
+    if odd:  # validation.txt is not to be passed over
+        raise ValueError(f"{folder / odd[0]}: lists are called train.txt, val.txt and test.txt")
+    lists = {split: read_list(files.get(f"{split}.txt", folder)) for split in SPLITS}
     if not any(lists.values()):
         raise FileNotFoundError(f"{folder}: train.txt, val.txt and test.txt name no scene")
     return lists
@@ -184,14 +204,6 @@ def _without(names: list[str], test: list[str]) -> dict[Split, list[str]]:
         "train": [name for name in names if name not in out],
         "test": [name for name in names if name in out],
     }
-
-
-def _spelled(name: str, layout: Layout) -> str:
-    """The name as the copy spells it: lists and copies pad numbers with zeros as they like."""
-    if not name.isdecimal() or name in layout.cubes or name in layout.masks:
-        return name
-    known: Mapping[int, str] = {int(n): n for n in layout.names if n.isdecimal()}
-    return known.get(int(name), name)
 
 
 def read_fraction(what: str, text: str) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
     with parsing(path):
         file = h5py.File(path)  # closed when the last reference to one of its datasets goes
         datasets = dict(_datasets(file))
-    variables = [Variable(name, item.shape, _dtype(item)) for name, item in datasets.items()]
+        variables = [Variable(name, item.shape, _dtype(item)) for name, item in datasets.items()]
     cube = choose_cube(path, variables, key)
     dataset = datasets[cube.name]
     with parsing(path):
