@@ -2,10 +2,13 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 from inspect import getdoc
+from pathlib import Path
 
 import pytest
 
@@ -219,3 +222,38 @@ def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
 def test_a_commands_number_is_the_exit_code(capsys, monkeypatch, result, code):
     monkeypatch.setattr(cli, "_run", lambda arguments: result)
     assert run(capsys, "info")[0] == code
+
+
+SLOW = """
+import sys
+from pathlib import Path
+from time import sleep
+from dmssn import cli
+from dmssn.files import replacing
+
+def slow(arguments):
+    with replacing(Path(sys.argv[1])) as partial:
+        partial.write_text("half")
+        Path(sys.argv[1] + ".begun").touch()
+        sleep(600)
+
+cli._run = slow
+cli.main(["info"])
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_command_that_is_ended_tidies_up(tmp_path, sent, code):
+    (tmp_path / "slow.py").write_text(SLOW)
+    out = tmp_path / "out" / "a.txt"
+    out.parent.mkdir()
+    running = subprocess.Popen(
+        [sys.executable, str(tmp_path / "slow.py"), str(out)], stderr=subprocess.PIPE, text=True
+    )
+    while running.poll() is None and not Path(f"{out}.begun").exists():
+        time.sleep(0.02)
+    running.send_signal(sent)
+    said = running.communicate()[1]
+    assert running.returncode == code, said
+    assert said.count("\n") <= 1
+    assert [path.name for path in out.parent.iterdir()] == ["a.txt.begun"]

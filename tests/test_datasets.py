@@ -411,3 +411,81 @@ def test_hrssd_is_read_from_tiff_and_parted_by_its_own_names(tmp_path):
     assert {scene.name: scene.split for scene in found.scenes} == {"a": "train", "b": "test"}
     cube = open_scene(HRSSD, found.scenes[0].cube).read()
     np.testing.assert_allclose(cube, data.transpose(1, 2, 0) / 1e4, rtol=1e-6)
+
+
+# What users found.
+
+
+def own_folder(root, *names):
+    for name in names:
+        for folder, ending in (("cubes", "npy"), ("masks", "png")):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder / f"{name}.{ending}").write_text("")
+    return root
+
+
+def test_lists_are_found_whatever_their_case_and_odd_ones_refused(tmp_path):
+    root = own_folder(tmp_path, "a", "b", "c")
+    (root / "Splits").mkdir()
+    (root / "Splits" / "Train.txt").write_text("a\nb")
+    (root / "Splits" / "TEST.txt").write_text("c")
+    found = find_scenes(FOLDER, root)
+    assert (found.names("test"), len(found.names("train") + found.names("val"))) == (["c"], 2)
+    (root / "Splits" / "validation.txt").write_text("b")
+    with pytest.raises(ValueError, match=r"validation\.txt: lists are called train\.txt"):
+        find_scenes(FOLDER, root)
+    (root / "Splits" / "validation.txt").rename(root / "Splits" / "readme.txt")
+    assert find_scenes(FOLDER, root).names("test") == ["c"]
+
+
+def test_a_file_in_place_of_the_lists_is_refused(tmp_path):
+    (own_folder(tmp_path, "a") / "splits").write_text("a")
+    with pytest.raises(ValueError, match="splits: expected a folder of lists"):
+        find_scenes(FOLDER, tmp_path)
+
+
+def test_lists_of_another_set_are_refused(tmp_path):
+    own_folder(tmp_path, "a", "b")
+    (tmp_path / "fake.json").write_text('{"format": 1}')
+    with pytest.raises(SettingError, match=r"fake\.json: no name in it is one of the scenes"):
+        find_scenes(FOLDER, tmp_path, Choice(split=str(tmp_path / "fake.json")))
+
+
+@pytest.mark.parametrize("fold", ["1/1", "0/3", "2"])
+def test_a_fold_is_one_of_two_or_more(tmp_path, fold):
+    with pytest.raises(SettingError, match="fold"):
+        find_scenes(FOLDER, own_folder(tmp_path, "a", "b"), Choice(fold=fold))
+
+
+def parted_copy(root, parts: dict[str, tuple[str, str]]):
+    """Scenes by the folders their cube and their mask lie in."""
+    for name, (cube, mask) in parts.items():
+        for split, folder, ending in ((cube, "hyperspectral", "h5"), (mask, "GT", "jpg")):
+            (root / split / folder).mkdir(parents=True, exist_ok=True)
+            (root / split / folder / f"{name}.{ending}").write_text("")
+    return root
+
+
+def test_a_parted_copy_without_published_lists_is_split_as_it_is_parted(tmp_path):
+    names = {str(number): ("test" if number % 3 == 0 else "train",) * 2 for number in range(12)}
+    found = find_scenes(HSOD_BIT_V2, parted_copy(tmp_path, names), Choice(val=0))
+    assert found.names("test") == ["0", "3", "6", "9"]
+
+
+def test_a_scene_in_two_parts_is_in_none(tmp_path):
+    root = parted_copy(tmp_path, {"1": ("train", "train"), "2": ("test", "train")})
+    found = find_scenes(HSOD_BIT_V2, root, Choice(val=0))
+    assert found.names("train") == ["1"]
+    assert "different splits" in found.wrong["2"]
+
+
+def test_one_scene_spelt_twice_has_two_cubes(tmp_path):
+    root = own_folder(tmp_path, "0024", "7")
+    (root / "cubes" / "24.npy").write_text("")
+    (root / "masks" / "7.png").rename(root / "masks" / "007.png")
+    (root / "color").mkdir()
+    (root / "color" / "07.png").write_text("")
+    found = find_scenes(FOLDER, root)
+    assert found.wrong == {"0024": "with 2 cubes: 0024.npy, 24.npy"}
+    (scene,) = found.scenes
+    assert (scene.name, scene.mask.name, scene.colour.name) == ("7", "007.png", "07.png")

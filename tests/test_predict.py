@@ -19,7 +19,7 @@ from dmssn.cli import main
 from dmssn.predicting import predict_all
 from dmssn.readers import CubeFile, open_cube, read_cube
 from generated import cube_of
-from making import BANDS, brightness_detector, write_detector
+from making import BANDS, PREPARE, brightness_detector, write_detector
 
 HEIGHT, WIDTH = 20, 36
 NM = np.linspace(400, 750, BANDS)
@@ -612,3 +612,43 @@ def test_a_zarr_cube_gives_its_maps_its_name(detector, tmp_path, capsys):
     always = (tmp_path / "field.zarr", "--detector", detector, "--band-axis", 2)
     assert run(capsys, *always, "-o", tmp_path / "out")[0] == 0
     assert names_in(tmp_path / "out") == ["field.overlay.png", "field.saliency.png"]
+
+
+def test_a_detector_in_the_units_of_a_set_takes_no_others(tmp_path, capsys):
+    provenance = {"version": "0.0.9", "set": "hs-sod"}
+    of_set = {"mean": [0.1] * BANDS, "std": [0.1] * BANDS, "provenance": provenance}
+    config = PREPARE | {"statistics": "data set"}
+    path = write_detector(tmp_path / "d.safetensors", prepare=config, **of_set)
+    counts = (np.random.default_rng(0).random((20, 36, 81)) * 4095).astype(np.uint16)
+    with h5py.File(tmp_path / "0001.mat", "w") as file:
+        file["hypercube"] = counts.T
+    always = (tmp_path / "0001.mat", "--detector", path, "-o", tmp_path / "out")
+    code, _, err = run(capsys, *always)
+    assert (code, "in its units; pass --set hs-sod" in err, err.count("\n")) == (2, True, 1)
+    assert run(capsys, *always, "--set", "hs-sod")[0] == 0
+    # With statistics of the cube's own, units do not matter.
+    own = write_detector(tmp_path / "own.safetensors", provenance=provenance)
+    assert run(capsys, always[0], "--detector", own, "-o", tmp_path / "own")[0] == 0
+
+
+def test_a_wrong_set_is_said_once(three, detector, tmp_path, capsys):
+    for more in (("--set", "moon"), ("--set", "hs-sod", "--key", "cube")):
+        code, out, err = run(capsys, three, "--detector", detector, "-o", tmp_path / "out", *more)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_finds_references_by_relative_paths(
+    detector, tmp_path, capsys, monkeypatch, cluster
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("scene.npy", bright_corner())
+    np.save("white.npy", np.full(BANDS, 2.0, np.float32))
+    (tmp_path / "nm.txt").write_text("\n".join(map(str, NM)))
+    always = (
+        "scene.npy", "--band-axis", 2, "--white", "white.npy", "--wavelengths", "nm.txt",
+        "--detector", detector, "--threads", 1,
+    )  # fmt: skip
+    assert run(capsys, *always, "-o", "here")[0] == 0
+    assert run(capsys, *always, "-o", "there", "--scheduler", cluster)[0] == 0
+    assert maps_of(tmp_path / "here") == maps_of(tmp_path / "there")

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -454,3 +455,41 @@ def test_the_commands_train_both_stages(prepared, tmp_path, capsys, monkeypatch)
         1,
         "dmssn train-teacher: none: no prepared set; make it with `dmssn prepare`\n",
     )
+
+
+def test_a_set_of_another_fold_is_refused(prepared):
+    recipe = recipe_of(prepared)
+    source = {"set": "folder", "choice": {"split": "", "fold": "1/3", "val": 0.1, "seed": 0}}
+    copy = prepared.parent / "folded"
+    shutil.copytree(prepared, copy)
+    write_manifest(copy, replace(PreparedSet(prepared).manifest, source=source))
+    for fold, fits in (("1/3", True), ("2/3", False)):
+        asked = replace(recipe, data=replace(recipe.data, prepared=copy, fold=fold))
+        if fits:
+            assert stages._open(asked).manifest.source == source
+        else:
+            with pytest.raises(
+                ValueError, match=r"prepared with fold '1/3', the recipe says data\.fold"
+            ):
+                stages._open(asked)
+
+
+def test_validation_leaves_out_what_nobody_knows(prepared):
+    torch.manual_seed(0)
+    network = DMSSN(BANDS).eval()
+    copy = prepared.parent / "unknown"
+    shutil.copytree(prepared, copy)
+    errors = []
+    for name in PreparedSet(prepared).names("val"):
+        scene = PreparedSet(prepared).read(name)
+        counted = np.ones(scene.mask.shape, dtype=bool)
+        counted[:9] = False
+        write_scene(copy, scene._replace(counted=counted))
+        batch = pack([scene])
+        with torch.inference_mode():
+            saliency = network.saliency(batch.spectra, batch.region_map, batch.packing)[0, 0]
+        errors.append(np.abs(saliency.numpy() - scene.mask)[counted].mean())
+    scored = validation.score_detector(network, PreparedSet(copy), FitConfig(batch=2), CPU)
+    assert scored["val/mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    plain = validation.score_detector(network, PreparedSet(prepared), FitConfig(batch=2), CPU)
+    assert scored["val/mae"] != pytest.approx(plain["val/mae"], rel=1e-3)
