@@ -333,7 +333,7 @@ def test_an_interrupted_run_goes_on(spoilt, tmp_path, monkeypatch):
     ]
     for path in gone:
         path.unlink()
-    (copy / "hyperspectral" / ".x.partial.mat").write_bytes(b"of a killed run")
+    (copy / "hyperspectral" / ".0123456789abcdef.partial.mat").write_bytes(b"of a killed run")
     (copy / "fake.json").write_text(json.dumps(told | {"complete": False}))
     kept = {path: path.stat().st_mtime_ns for path in copy.rglob("*.*g") if path.suffix == ".jpg"}
     made = []

@@ -75,7 +75,7 @@ def prepared(folder, out, **labour):
 
 def contents(out: Path) -> dict[str, bytes]:
     """Every file but the lock, hidden ones too."""
-    files = (path for path in out.rglob("*") if path.is_file() and path.name != ".lock")
+    files = (path for path in out.rglob("*") if path.is_file() and not path.name.endswith(".lock"))
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_was_killed_goes_on(folder, wanted, tmp_path, point, nth, sce
     before = scene_ages(out) if scenes else {}
     assert len(before) == scenes
     assert not (out / "manifest.json").exists()
-    hidden = [path for path in out.rglob(".*") if path.name != ".lock"]
+    hidden = [path for path in out.rglob(".*") if not path.name.endswith(".lock")]
     assert bool(hidden) == (point == "renaming")
     report = prepared(folder, out)
     assert (report.kept, report.made) == (scenes, 7 - scenes)

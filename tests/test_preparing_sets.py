@@ -43,7 +43,7 @@ def prepared(folder: Path, out: Path, config: PrepareConfig = CONFIG, **options)
 
 def bytes_of(out: Path) -> dict[str, bytes]:
     """Every file of a prepared set but its lock."""
-    files = (path for path in out.rglob("*") if path.is_file() and path.name != ".lock")
+    files = (path for path in out.rglob("*") if path.is_file() and not path.name.endswith(".lock"))
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
