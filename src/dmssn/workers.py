@@ -131,18 +131,29 @@ def _on_cluster(
     with client:
         if not client.scheduler_info()["workers"]:
             print(f"--scheduler {scheduler}: no worker yet, waiting for one", file=sys.stderr)
-        # Not pure: what is done are files, which a second call has to write again.
-        futures = {client.submit(function, item, pure=False): item for item in items}
-        for future in as_completed(list(futures), loop=client.loop):
-            try:
-                result = future.result()
-            except KilledWorker:
-                result = WorkerDied()
-            except (FutureCancelledError, CommClosedError):
-                raise OSError(
-                    f"--scheduler {scheduler}: the connection was lost; run it again to go on"
-                ) from None
-            yield futures.pop(future), result
+        killed = []
+        try:
+            # Not pure: what is done are files, which a second call has to write again.
+            futures = {client.submit(function, item, pure=False): item for item in items}
+            for future in as_completed(list(futures), loop=client.loop):
+                item = futures.pop(future)
+                try:
+                    result = future.result()
+                except KilledWorker:
+                    killed.append(item)  # or it was beside the one that killed the worker
+                else:
+                    yield item, result
+            for item in killed:  # one at a time, so that only the culprits meet it again
+                try:
+                    alone = client.submit(function, item, pure=False).result()
+                except KilledWorker:
+                    yield item, WorkerDied()
+                else:
+                    yield item, alone
+        except (FutureCancelledError, CommClosedError):
+            raise OSError(
+                f"--scheduler {scheduler}: the connection was lost; run it again to go on"
+            ) from None
 
 
 def processes(count: int, begin: Callable[[], None] | None = None) -> ProcessPoolExecutor:
