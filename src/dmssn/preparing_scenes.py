@@ -222,7 +222,8 @@ def read_moments(task: Task, scene: SceneFiles) -> Moments | None:
 
 def note_wrong(task: Task, scene: SceneFiles, why: str, *, mask: bool) -> None:
     """Keep why a scene could not be prepared or (without its mask) measured: for other parts."""
-    write_json(wrong_path(task, scene), {"made_from": _origin(task, scene, mask=mask), "why": why})
+    told = why.replace(f"{task.root}/", "")
+    write_json(wrong_path(task, scene), {"made_from": _origin(task, scene, mask=mask), "why": told})
 
 
 def noted_wrong(task: Task, scene: SceneFiles, *, mask: bool) -> str | None:

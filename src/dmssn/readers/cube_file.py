@@ -100,7 +100,7 @@ class CubeFile:
         return self.stored.key
 
     def row_blocks(self) -> list[slice]:
-        """Blocks of whole rows, top to bottom, each 16 to 64 MiB once read; 256 MiB of columns.
+        """Blocks of whole rows, top to bottom, each 16 to 64 MiB once read; 128 MiB of columns.
 
         Their limits fall between the chunks of an HDF5 file, so that no chunk is unpacked twice,
         unless the chunks are so high that a block would be larger than 256 MiB.
@@ -109,7 +109,7 @@ class CubeFile:
         row = width * bands * 4
         wanted = ROWS_BYTES * (1 if self.axes[0] == "H" else SCATTERED)
         if self.sideways() is not None:  # to pick some rows, nearly all of the file is read
-            wanted = MOST_BYTES
+            wanted = MOST_BYTES // 2
         rows = max(1, wanted // row)
         chunks = getattr(self.stored.array, "chunks", None)
         chunk = chunks[self.axes.index("H")] if chunks else 1
