@@ -772,3 +772,11 @@ def test_a_cube_that_is_turned_unlike_the_rest_is_named(tmp_path):
     data = DataConfig(set="hsod-bit-v2", scenes=tmp_path / "none", prepared=tmp_path / "set")
     said = prepare_set(data, CONFIG).said
     assert f"{odd.stem}: rotate-180 by its colour picture, prepared as none like the rest" in said
+
+
+def test_scenes_know_how_their_cube_was_turned_without_the_settings(folder, tmp_path):
+    data = DataConfig(scenes=folder, prepared=tmp_path / "set", orientation="none")
+    prepare_set(data, CONFIG)
+    (tmp_path / "set" / "settings.json").unlink()
+    report = prepare_set(replace(data, orientation="flip-left-right"), CONFIG)
+    assert (report.made, report.kept) == (7, 0)
