@@ -334,7 +334,7 @@ def test_no_scene_at_all_is_a_report_too(copy):
 def test_room_for_the_prepared_set(copy, monkeypatch):
     report = looked_at(copy, size=96)
     assert report.disk.needed_bytes == 6 * (96**2 * 5 + 96**2 // 6 * 12 * 4)
-    monkeypatch.setattr("dmssn.checking.shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
     (problem,) = check(KIND, Request(root=copy, output=copy / "a" / "b", size=512)).problems
     assert (problem.severity, problem.group) == ("wrong", "disk")
     assert problem.said == "the prepared set needs 21 MB, free are 1 MB"

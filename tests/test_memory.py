@@ -51,7 +51,7 @@ def test_what_the_user_set_stands():
     assert faults >= 150
 
 
-@pytest.mark.parametrize("begin", [lambda: workers._begin(None), lambda: run_help()])
+@pytest.mark.parametrize("begin", [lambda: workers._begin(), lambda: run_help()])
 def test_commands_and_workers_keep_it(begin, monkeypatch):
     called = []
     monkeypatch.setattr(workers.signal, "signal", lambda *_: None)

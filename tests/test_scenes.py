@@ -26,6 +26,7 @@ from dmssn.scenes.materials import GRID_NM, Material
 from dmssn.scenes.objects import Thing, distances, paint, unit_area
 from dmssn.scenes.sensor import draw_camera, enlarge, record
 from dmssn.scenes.writing import split_names
+from dmssn.workers import in_order
 
 SUN = np.array([0.0, 0.0, 1.0])
 
@@ -346,7 +347,7 @@ def ignores_ctrl_c(_):
 
 
 def test_ctrl_c_is_the_parents_to_handle_and_no_worker_shows_a_traceback():
-    assert list(writing._each(ignores_ctrl_c, range(2), 2)) == [{"ignored": True}] * 2
+    assert list(in_order(ignores_ctrl_c, range(2), 2)) == [{"ignored": True}] * 2
 
 
 def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp_path, capsys):

@@ -1,7 +1,6 @@
 """Whether a copy of a data set is whole, and as its authors promise: everything at once."""
 
 import math
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from dmssn.datasets.inspecting_sets import (
 from dmssn.datasets.layout import find_layout
 from dmssn.datasets.orienting import Settled, spread
 from dmssn.datasets.splits import Choice
+from dmssn.files import room
 from dmssn.progress import track
 from dmssn.workers import WorkerDied, over_all
 
@@ -251,16 +251,14 @@ def _inspect_one(kind: DataSet, item: tuple[SceneFiles, bool]) -> Inspection:
 
 def _disk(kind: DataSet, inspections: Sequence[Inspection], request: Request) -> Disk:
     """Room where the prepared set would go: map, mask and table of each scene."""
-    folder = request.output.absolute()
-    while not folder.is_dir():
-        folder = folder.parent
+    folder, free = room(request.output.absolute())
     bands = kind.bands or max((item.shape[2] for item in inspections if item.shape), default=None)
     needed = None
     if bands is not None:
         pixels = request.size**2
         scene = pixels * 4 + pixels + pixels // PIXELS_A_REGION * bands * 4
         needed = len(inspections) * scene
-    return Disk(folder, needed, shutil.disk_usage(folder).free)
+    return Disk(folder, needed, free)
 
 
 def _disk_problems(disk: Disk) -> Iterator[Problem]:

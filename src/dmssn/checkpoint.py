@@ -6,7 +6,8 @@ the training loop needs to go on. Neither runs any code when loaded.
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -85,17 +86,10 @@ def load(path: Path, stage: Stage) -> tuple[Header, dict[str, Tensor]]:
         FileNotFoundError: There is no such file.
         ValueError: It is no checkpoint, not whole, of another stage, or of a newer format.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such {stage} checkpoint")
-    try:
-        with safe_open(path, framework="pt") as file:
-            described = (file.metadata() or {}).get("dmssn")
-            # A resume file is ours alone and keeps its types; weights may be stored in half.
-            tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path}: not a whole safetensors file ({error}); copy or train it again"
-        ) from None
+    with _opened(path, stage) as file:
+        described = (file.metadata() or {}).get("dmssn")
+        # A resume file is ours alone and keeps its types; weights may be stored in half.
+        tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}
     return _header(path, described, stage), tensors
 
 
@@ -106,11 +100,17 @@ def read_header(path: Path, stage: Stage) -> Header:
         FileNotFoundError: There is no such file.
         ValueError: As ``load``.
     """
+    with _opened(path, stage) as file:
+        return _header(path, (file.metadata() or {}).get("dmssn"), stage)
+
+
+@contextmanager
+def _opened(path: Path, stage: Stage) -> Iterator[Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such {stage} checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
-            return _header(path, (file.metadata() or {}).get("dmssn"), stage)
+            yield file
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{path}: not a whole safetensors file ({error}); copy or train it again"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,12 @@ def locked(folder: Path, *, shared: bool = False, wait: bool = False) -> Iterato
                     raise
                 print(f"{folder}: no locks here; run one at a time", file=sys.stderr)
         yield
+
+
+def room(path: Path) -> tuple[Path, int]:
+    """The nearest folder to a path that is there, and the bytes that are free on its disk."""
+    folder = next(place for place in (path, *path.absolute().parents) if place.is_dir())
+    return folder, shutil.disk_usage(folder).free
 
 
 def sha256(path: Path) -> str:

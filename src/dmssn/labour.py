@@ -63,7 +63,7 @@ class Outcome:
 
 
 def part_of(items: Sequence[T], shard: tuple[int, int]) -> list[T]:
-    """Every n-th item from the k-th on: the k-th of n parts, of all kinds alike.
+    """The k-th of n parts: every n-th item from the k-th on, so that each has of every split.
 
     Example:
         >>> part_of([1, 2, 3, 4, 5], (2, 3))

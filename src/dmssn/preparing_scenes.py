@@ -122,7 +122,7 @@ def prepare_scene(task: Task, scene: SceneFiles) -> Outcome:
     except (ValueError, OSError, MemoryError) as error:
         return Outcome(str(error) or type(error).__name__)
     try:
-        about = _about(task, cube, origin) | {"flat": prepared.flat}
+        about = _about(task, cube, origin, flat=prepared.flat)
         write_scene(task.out, Scene(prepared, small, known), about)
     except OSError as error:
         return _not_written(error)
@@ -143,9 +143,11 @@ def _small_truth(
     return salient >= share / 2, share >= 0.5
 
 
-def _about(task: Task, cube: RowSource, origin: str) -> dict[str, Any]:
+def _about(task: Task, cube: RowSource, origin: str, *, flat: bool) -> dict[str, Any]:
+    """What the header of a scene's file tells of it."""
     own = cube.wavelengths_nm if not task.config.bands else None
-    return {"made_from": origin, "wavelengths_nm": None if own is None else own.tolist()}
+    wavelengths = None if own is None else own.tolist()
+    return {"made_from": origin, "wavelengths_nm": wavelengths, "flat": flat}
 
 
 def open_bands(task: Task, scene: SceneFiles) -> tuple[RowSource, csr_array | None]:
@@ -168,7 +170,7 @@ def measure_scene(task: Task, scene: SceneFiles) -> Outcome:
     """
     try:
         origin = made_from(task, scene, mask=False)
-        if read_moments(task, scene) is not None:
+        if read_moments(task, scene, origin) is not None:
             return Outcome()
         cube, bands = open_bands(task, scene)
         small = survey(cube, task.config.size, bands).small
@@ -207,13 +209,11 @@ def moments_path(task: Task, scene: SceneFiles) -> Path:
     return task.out / "statistics" / f"{scene.name}.json"
 
 
-def read_moments(task: Task, scene: SceneFiles) -> Moments | None:
+def read_moments(task: Task, scene: SceneFiles, origin: str) -> Moments | None:
     """A training scene's moments; None when they are not there, damaged or of something else."""
     try:
         table = json.loads(moments_path(task, scene).read_text(encoding="utf-8"))
-        if table.pop("sha256") != _sum_of(table) or table["made_from"] != _origin(
-            task, scene, mask=False
-        ):
+        if table.pop("sha256") != _sum_of(table) or table["made_from"] != origin:
             return None
         return Moments(table["pixels"], np.array(table["mean"]), np.array(table["squares"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -223,14 +223,16 @@ def read_moments(task: Task, scene: SceneFiles) -> Moments | None:
 def note_wrong(task: Task, scene: SceneFiles, why: str, *, mask: bool) -> None:
     """Keep why a scene could not be prepared or (without its mask) measured: for other parts."""
     told = why.replace(f"{task.root}/", "")
-    write_json(wrong_path(task, scene), {"made_from": _origin(task, scene, mask=mask), "why": told})
+    write_json(
+        wrong_path(task, scene), {"made_from": origin_of(task, scene, mask=mask), "why": told}
+    )
 
 
 def noted_wrong(task: Task, scene: SceneFiles, *, mask: bool) -> str | None:
     """Why another run could not prepare or measure a scene as it is now; None if none says."""
     try:
         table = json.loads(wrong_path(task, scene).read_text(encoding="utf-8"))
-        same = table["made_from"] == _origin(task, scene, mask=mask)
+        same = table["made_from"] == origin_of(task, scene, mask=mask)
         return str(table["why"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -241,7 +243,7 @@ def wrong_path(task: Task, scene: SceneFiles) -> Path:
     return task.out / "wrong" / f"{scene.name}.json"
 
 
-def _origin(task: Task, scene: SceneFiles, *, mask: bool) -> str:
+def origin_of(task: Task, scene: SceneFiles, *, mask: bool) -> str:
     """``made_from``, of files that may not even be there to be read."""
     try:
         return made_from(task, scene, mask=mask)

@@ -29,6 +29,7 @@ from dmssn.preparing_scenes import (
     moments_path,
     note_wrong,
     noted_wrong,
+    origin_of,
     prepare_scene,
     read_moments,
     verify,
@@ -157,7 +158,7 @@ def _measure(
     found, bad = {}, {}
     for scene in train:
         why = report.wrong.get(scene.name) or noted_wrong(task, scene, mask=False)
-        moments = None if why else read_moments(task, scene)
+        moments = None if why else read_moments(task, scene, origin_of(task, scene, mask=False))
         if why:
             bad[scene.name] = report.wrong[scene.name] = why
         elif moments is None:

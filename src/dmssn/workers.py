@@ -10,7 +10,14 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -68,6 +75,20 @@ def over_all(
         yield from ((item, function(item)) for item in items)
     else:  # one item too: whatever kills its process is not to kill this one
         yield from _in_processes(function, items, max(1, min(workers, len(items))))
+
+
+def in_order(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """Call a function on every item and yield the results in the order of the items.
+
+    Never in the main thread, since h5py swallows a Ctrl-C it meets while it writes.
+
+    Args:
+        function: Can be pickled where there are several workers.
+        items: Likewise.
+        workers: Processes; 1 works in a thread of this one.
+    """
+    with cancelling(ThreadPoolExecutor(1) if workers == 1 else processes(workers)) as pool:
+        yield from pool.map(function, items)
 
 
 def _with_threads(function: Callable[[T], R], threads: int | None, item: T) -> R:
@@ -156,16 +177,15 @@ def _on_cluster(
             ) from None
 
 
-def processes(count: int, begin: Callable[[], None] | None = None) -> ProcessPoolExecutor:
+def processes(count: int) -> ProcessPoolExecutor:
     """A pool of worker processes, which leave Ctrl-C to the parent and end when it is killed.
 
     Args:
         count: How many.
-        begin: Called in each before its first task.
     """
     # spawn: a forked copy of a process with threads, such as torch's, may hang.
     spawn = get_context("spawn")
-    return _Pool(count, mp_context=spawn, initializer=_begin, initargs=(begin,))
+    return _Pool(count, mp_context=spawn, initializer=_begin)
 
 
 class _Pool(ProcessPoolExecutor):
@@ -181,12 +201,10 @@ class _Pool(ProcessPoolExecutor):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(begin: Callable[[], None] | None) -> None:
+def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
-    if begin is not None:
-        begin()
 
 
 def _end_with_parent() -> None:

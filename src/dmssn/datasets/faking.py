@@ -6,10 +6,8 @@ the disk.
 
 import json
 import os
-import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,10 +28,11 @@ from dmssn.datasets.faking_files import (
 )
 from dmssn.datasets.faking_plan import FakePlan, FakeScenePlan, FakeSettings, plan
 from dmssn.datasets.faking_scenes import FakeScene, fake_scene
-from dmssn.files import locked, remove_partial, replacing
+from dmssn.files import locked, remove_partial, replacing, room
 from dmssn.progress import track
 from dmssn.rendering import paint, palette
-from dmssn.workers import cancelling, processes
+from dmssn.store import write_json
+from dmssn.workers import in_order
 
 MANIFEST = "fake.json"
 FORMAT = 1
@@ -75,11 +74,11 @@ def write_fake(
     said = _said(planned)
     _check_folder(root, said)
     _check_disk(planned, root)
-    _write_json(root / MANIFEST, said)
+    write_json(root / MANIFEST, said)
     with locked(root):
         for folder in {path.parent for s in planned.scenes for path in _all(planned, s, root)}:
             remove_partial(folder)
-        written = _each(partial(_write_scene, planned, root), planned.scenes, workers)
+        written = in_order(partial(_write_scene, planned, root), planned.scenes, workers)
         for _ in zip(
             written, track(planned.scenes, "making up scenes", each="scenes"), strict=True
         ):
@@ -87,7 +86,7 @@ def write_fake(
         if kind.name == "folder":
             _write_lists(planned, root / "splits")
         said |= {"complete": True}
-        _write_json(root / MANIFEST, said)
+        write_json(root / MANIFEST, said)
     return said
 
 
@@ -109,8 +108,7 @@ def _disk_bytes(planned: FakePlan, root: Path) -> int:
 
 def _check_disk(planned: FakePlan, root: Path) -> None:
     needed = _disk_bytes(planned, root)
-    there = next(path for path in (root, *root.absolute().parents) if path.is_dir())
-    free = shutil.disk_usage(there).free
+    _, free = room(root)
     if needed > free:
         raise OSError(
             f"{root}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free; ask for fewer "
@@ -159,11 +157,6 @@ def _said(planned: FakePlan) -> dict[str, Any]:
     }
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as partial_path:
-        partial_path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
 def _write_lists(planned: FakePlan, folder: Path) -> None:
     for split in SPLITS:
         names = [scene.name for scene in planned.scenes if scene.split == split]
@@ -197,14 +190,6 @@ def _ending(path: Path, suffix: str) -> Path:
 
 def _all(planned: FakePlan, scene: FakeScenePlan, root: Path) -> Iterator[Path]:
     return (path for path in _places(planned, scene, root) if path is not None)
-
-
-def _each(
-    write: Callable[[FakeScenePlan], None], scenes: list[FakeScenePlan], workers: int
-) -> Iterator[None]:
-    # Never in the main thread, since h5py swallows a Ctrl-C it meets.
-    with cancelling(ThreadPoolExecutor(1) if workers == 1 else processes(workers)) as pool:
-        yield from pool.map(write, scenes)
 
 
 def _write_scene(planned: FakePlan, root: Path, scene: FakeScenePlan) -> None:

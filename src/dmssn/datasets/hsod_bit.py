@@ -5,33 +5,28 @@ al., "HSOD-BIT-V2", AAAI 2025. The type of the stored numbers, the orientation o
 split of V2 (406 / 94) are not documented.
 """
 
-from dmssn.datasets.data_set import DataSet
+from dataclasses import replace
 
-WAVELENGTHS = (401.5, 998.5, 200)
-SOURCE = "the range and step its authors state (400 to 1000 nm, 3 nm)"
-CUBE_FOLDERS = ("hyperspectral", "hypercube", "hsi", "cubes")
+from dmssn.datasets.data_set import DataSet
 
 HSOD_BIT = DataSet(
     name="hsod-bit",
     title="HSOD-BIT",
-    cube_folders=CUBE_FOLDERS,
+    cube_folders=("hyperspectral", "hypercube", "hsi", "cubes"),
     scenes=319,
     bands=200,
     shape=(1240, 1680),
     keys=("hypercube", "dataset"),  # of the first release, and of the one of now
-    wavelengths_nm=WAVELENGTHS,
-    wavelengths_source=SOURCE,
+    wavelengths_nm=(401.5, 998.5, 200),
+    wavelengths_source="the range and step its authors state (400 to 1000 nm, 3 nm)",
     splits={"dmssn": "255 / 64 scenes, as DMSSN and SMN"},
 )
-HSOD_BIT_V2 = DataSet(
+HSOD_BIT_V2 = replace(
+    HSOD_BIT,
     name="hsod-bit-v2",
     title="HSOD-BIT-V2",
-    cube_folders=CUBE_FOLDERS,
     scenes=500,
-    bands=200,
-    shape=(1240, 1680),
     keys=("dataset", "hypercube"),
-    wavelengths_nm=WAVELENGTHS,
-    wavelengths_source=SOURCE,
+    splits={},
     sizes=(406, 94),
 )

@@ -1,8 +1,6 @@
 """A folder of generated scenes: cubes, masks, colour pictures, splits and a manifest."""
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,8 @@ from dmssn.progress import track
 from dmssn.rendering import render
 from dmssn.scenes.composing import Scene, generate_scene
 from dmssn.scenes.materials import library
-from dmssn.workers import cancelling, processes
+from dmssn.store import write_json
+from dmssn.workers import in_order
 
 MANIFEST = "scenes.json"
 FORMAT = 1
@@ -56,14 +55,14 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
     library()  # fails here, once, when the extra is not installed
     _claim(settings, folder)
     indices = range(settings.count)
-    written = _each(partial(_write_one, settings, folder), indices, workers)
+    written = in_order(partial(_write_one, settings, folder), indices, workers)
     shown = track(indices, "generating scenes", each="scenes")
     entries = [entry for entry, _ in zip(written, shown, strict=True)]
     names = [entry["name"] for entry in entries]
     for split, members in split_names(names, settings.seed).items():
         with replacing(folder / "splits" / f"{split}.txt") as path:
             path.write_text("".join(f"{name}\n" for name in members), encoding="utf-8")
-    _write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
+    write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
     return entries
 
 
@@ -99,24 +98,11 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
         return
     if any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty and holds no {MANIFEST}; choose another folder")
-    _write_json(manifest, _head(settings) | {"complete": False})
+    write_json(manifest, _head(settings) | {"complete": False})
 
 
 def _head(settings: SceneSettings) -> dict[str, Any]:
     return {"format": FORMAT, "settings": asdict(settings)}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as partial_path:
-        partial_path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _each(
-    write: Callable[[int], dict[str, Any]], indices: range, workers: int
-) -> Iterator[dict[str, Any]]:
-    # Never in the main thread, since h5py swallows a Ctrl-C it meets.
-    with cancelling(ThreadPoolExecutor(1) if workers == 1 else processes(workers)) as pool:
-        yield from pool.map(write, indices)
 
 
 def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, Any]:

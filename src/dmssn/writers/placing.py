@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dmssn.config import SettingError
-from dmssn.files import replacing
+from dmssn.files import replacing, room
 from dmssn.readers.envi import RAW_SUFFIXES
 from dmssn.readers.zarr_stores import is_zarr
 
@@ -59,8 +59,7 @@ def require_space(target: Path, nbytes: int) -> None:
     Raises:
         OSError: It is.
     """
-    folder = next(parent for parent in target.resolve().parents if parent.is_dir())
-    free = shutil.disk_usage(folder).free
+    _, free = room(target)
     if free < nbytes:
         raise OSError(
             f"{target}: cannot be written ({nbytes / 1e9:.3g} GB are needed, {free / 1e9:.3g} GB "
