@@ -10,31 +10,34 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Finding:
-    """A number with the limit it has to keep.
+    """A number, and the limit it has to keep.
 
     Attributes:
         name: What the number is.
         value: The number.
-        limit: Its limit.
+        limit: Its limit; None for a number that is told and nothing more.
         at_most: Whether the limit is from above.
         kind: A "check" says that the sides computed the same thing: without it their times mean
-            nothing and the program fails. A "criterion" is a promise that is reported.
+            nothing and the program fails. A "criterion" is a promise that is reported, "told"
+            a number without a limit.
     """
 
     name: str
     value: float
-    limit: float
+    limit: float | None = None
     at_most: bool = True
-    kind: Literal["check", "criterion"] = "check"
+    kind: Literal["check", "criterion", "told"] = "check"
 
     @property
-    def met(self) -> bool:
-        """Whether it is within the limit; NaN never is."""
-        return self.value <= self.limit if self.at_most else self.value >= self.limit
+    def met(self) -> bool | None:
+        """Whether it is within the limit, as NaN never is; None without one."""
+        if self.limit is None:
+            return None
+        return bool(self.value <= self.limit if self.at_most else self.value >= self.limit)
 
     def table(self) -> dict[str, Any]:
         """As plain values."""
-        return {**asdict(self), "met": bool(self.met)}
+        return {**asdict(self), "met": self.met}
 
 
 def same(name: str, ours: ArrayLike, theirs: ArrayLike, limit: float) -> Finding:

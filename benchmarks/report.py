@@ -54,6 +54,7 @@ def write(results: dict[str, Any], folder: Path) -> Path:
         if curves
         else [],
         "How far from what the machine can do": [*sections.roofline(results), roof],
+        "Training by several processes": sections.processes(results),
         "The fast mixture beside the exact one": sections.quality(results),
         "GPU": sections.gpu(results),
     }

@@ -223,6 +223,29 @@ def quality(results: dict[str, Any]) -> list[str]:
     return [said, table(headings, lines)]
 
 
+def processes(results: dict[str, Any]) -> list[str]:
+    """What training gains by a second thread, and by a second process."""
+    points = results["cases"].get("train_processes", {}).get("default", {}).get("points", [])
+    lines = []
+    for point in points:
+        scenes, sides = point["facts"]["scenes"], point["sides"]
+        slowest = max(side["median"] for side in sides.values())
+        for name, side in sides.items():
+            rate = f"{scenes / side['median']:.1f}"
+            lines.append((name, spread(side), rate, ratio(slowest / side["median"])))
+    if not lines:
+        return []
+    facts = points[0]["facts"]
+    said = (
+        "Each command trains the same detector on the same scenes: "
+        f"{facts['images']} scenes a step, however many processes share them. Times are of "
+        f"{facts['epochs']} epochs, as the log of the run tells them; the start of the program, "
+        "the first epoch and the last, which is validated, are left out.\n"
+    )
+    headings = ("started as", f"time of {facts['scenes']} scenes", "scenes a second", "ratio")
+    return [said, table(headings, lines)]
+
+
 def gpu(results: dict[str, Any]) -> list[str]:
     """The GPU's rows, or that there are none."""
     lines = []

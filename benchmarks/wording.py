@@ -45,7 +45,9 @@ def verdict(met: bool | None) -> str:
 
 
 def criterion(finding: dict[str, Any]) -> tuple[str, str]:
-    """The value of a finding, and its limit."""
+    """The value of a finding, and its limit, if it has one."""
+    if finding["limit"] is None:
+        return f"{finding['value']:.3g}", NONE
     side = "at most" if finding["at_most"] else "at least"
     return f"{finding['value']:.3g}", f"{side} {finding['limit']:.3g}"
 

@@ -4,7 +4,7 @@
     python recipes/score.py --split val --size 320      # how the size it runs at was chosen
 
 prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
-those of recipes/shipped.toml) and one of the real cubes of ``--real``, which are not part of the
+those of ``make weights``) and one of the real cubes of ``--real``, which are not part of the
 repository: ``cave/*.npz`` (`cube`, `mask`, `crop_yyxx`), ``abu/*.mat`` (`data`, `map`),
 ``muufl/*.mat`` (`hsi_sub`, `gtImg_sub`), ``corn/*.hdr``. Maps are scored as floats.
 """

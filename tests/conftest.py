@@ -33,6 +33,16 @@ def cluster() -> Iterator[str]:
         yield local.scheduler_address
 
 
+@pytest.fixture(scope="module")
+def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``training_jobs`` start: a prepared set, a recipe and a trained teacher."""
+    from training_jobs import write_jobs
+
+    root = tmp_path_factory.mktemp("jobs")
+    write_jobs(root)
+    return root
+
+
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """No file may grow past 1000 bytes, which fails in the way of a full disk."""

@@ -14,15 +14,17 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube files kmeans memory metrics models.autoencoder models.msst moments pictures"
-    " progress regions resample",
-    "augment checkpoint devices losses masks mixture models.network objects readers.* recipes"
-    " rendering store surveying workers",
-    "batches cube_lists datasets.* evaluation labour models.published preparing runs saving"
-    " scenes.* training writers.*",
-    "checking converting detector preparing_scenes validation",
-    "claims predicting stages",
-    "commands.cube_options commands.cube_reports preparing_sets",
+    "config cube files kmeans memory metrics models.* moments pictures"
+    " progress published_results regions resample",
+    "augment checkpoint devices events launching losses masks mixture objects readers.* recipes"
+    " rendering run_records store surveying workers",
+    "batches cube_lists datasets.* evaluation labour preparing run_pages run_tables runs saving"
+    " scene_pictures scenes.* training variants writers.*",
+    "checking comparing converting detector preparing_scenes projecting validation",
+    "ablation_results claims predicting stages",
+    "ablation_jobs ablation_pages commands.cube_options commands.cube_reports"
+    " commands.recipe_options preparing_sets scoring",
+    "ablating reproducing",
     "commands.*",
     "cli",
 ]
@@ -120,6 +122,7 @@ def test_commands_load_nothing_heavy_before_they_run():
         "dmssn.recipes",
         "dmssn.commands.cube_options",
         "dmssn.commands.cube_reports",
+        "dmssn.commands.recipe_options",
         "dmssn.memory",
     }
     for module, path in MODULES.items():

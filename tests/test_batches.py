@@ -7,12 +7,12 @@ import torch
 from dmssn.batches import (
     EpochOrder,
     TrainingScenes,
+    TrainingSteps,
     pack,
     pack_cube,
-    training_batches,
-    validation_batches,
 )
-from dmssn.config import AugmentConfig, FitConfig
+from dmssn.config import AugmentConfig, FitConfig, SettingError
+from dmssn.distributed import World
 from dmssn.losses import distillation_terms, reconstruction_terms, saliency_terms
 from dmssn.models.autoencoder import Student, Teacher
 from dmssn.models.network import DMSSN
@@ -117,21 +117,61 @@ def test_saliency_is_zero_outside():
     assert (saliency[batch.valid] > 0).all()
 
 
+def order_of(scenes, epoch=0, start=0, world=None, **fit):
+    """The scenes of each part, without the epoch."""
+    order = EpochOrder(scenes, FitConfig(**fit), world or World())
+    order.epoch, order.start = epoch, start
+    keys = list(order)
+    assert {key[0] for part in keys for key in part} <= {epoch}
+    assert len(order) == len(keys)
+    return [[key[1] for key in part] for part in keys]
+
+
 def test_every_scene_once_an_epoch_in_an_order_of_its_own():
-    order = EpochOrder(50, seed=3)
-    assert len(order) == 50
-    orders = []
-    for epoch in range(3):
-        order.epoch = epoch
-        keys = list(order)
-        assert {key[0] for key in keys} == {epoch}
-        orders.append([key[1] for key in keys])
-        assert sorted(orders[-1]) == list(range(50))
+    orders = [order_of(50, epoch, batch=1, seed=3) for epoch in range(3)]
+    for order in orders:
+        assert sorted(scene for (scene,) in order) == list(range(50))
     assert orders[0] != orders[1] != orders[2]
-    again = EpochOrder(50, seed=3)
-    again.epoch = 2
-    assert [key[1] for key in again] == orders[2]
-    assert [key[1] for key in EpochOrder(50, seed=4)] != orders[0]
+    assert order_of(50, 2, batch=1, seed=3) == orders[2]
+    assert order_of(50, 0, batch=1, seed=4) != orders[0]
+
+
+def test_an_order_can_be_entered_at_any_step():
+    whole = order_of(50, batch=7, accumulate=3)
+    assert len(whole) == 7 * 3
+    assert order_of(50, start=4, batch=7, accumulate=3) == whole[4 * 3 :]
+    assert order_of(50, start=7, batch=7) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+@pytest.mark.parametrize("batch", [5, 6, 40])
+def test_processes_and_parts_share_each_step_out(size, accumulate, batch):
+    alone = order_of(17, batch=batch, seed=1)
+    shares = []
+    for rank in range(size):
+        fit = FitConfig(batch=batch, accumulate=accumulate, seed=1)
+        steps = EpochOrder(17, fit, World(rank, size))
+        keys = [[scene for _, scene in part] for part in steps]
+        assert all(keys)
+        at_once = steps.parts
+        shares.append([sum(keys[k : k + at_once], []) for k in range(0, len(keys), at_once)])
+    for step, scenes in enumerate(alone):
+        assert sorted(scene for share in shares for scene in share[step]) == sorted(scenes)
+        sizes = [len(share[step]) for share in shares]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_parts_of_one_process_are_the_shares_of_several():
+    parts = order_of(12, batch=6, accumulate=3)
+    for rank in range(3):
+        assert order_of(12, batch=6, world=World(rank, 3)) == parts[rank::3]
+
+
+@pytest.mark.parametrize(("scenes", "batch"), [(20, 3), (3, 20)])
+def test_more_processes_than_scenes_in_a_step_are_refused(scenes, batch):
+    with pytest.raises(SettingError, match=r"4 processes share 3 scenes a step: .*fit\.batch"):
+        EpochOrder(scenes, FitConfig(batch=batch), World(0, 4))
 
 
 def test_a_change_depends_on_seed_epoch_and_scene_alone(prepared):
@@ -147,31 +187,48 @@ def test_a_change_depends_on_seed_epoch_and_scene_alone(prepared):
     assert not np.array_equal(forward[0], maps(1, keys)[0])  # another seed
 
 
-def batches_of(prepared, epoch, **settings):
-    fit = FitConfig(**settings)
-    loader, order = training_batches(prepared, AugmentConfig(), fit, pin=False)
-    order.epoch = epoch
-    return list(loader)
+def batches_of(prepared, epoch, start=0, **settings):
+    steps = TrainingSteps(prepared, AugmentConfig(), FitConfig(**settings))
+    found = list(steps(epoch, start))
+    assert len(found) == steps.per_epoch - start
+    return [batch for parts in found for batch in parts]
+
+
+def same(one, other):
+    torch.testing.assert_close(one.spectra, other.spectra, rtol=0, atol=0)
+    torch.testing.assert_close(one.region_map, other.region_map)
+    torch.testing.assert_close(one.mask, other.mask)
+    assert one.packing.counts == other.packing.counts
 
 
 def test_workers_change_nothing(prepared):
     alone, helped = (batches_of(prepared, 1, batch=3, workers=workers) for workers in (0, 2))
     assert len(alone) == len(helped) == 2
     for one, other in zip(alone, helped, strict=True):
-        torch.testing.assert_close(one.spectra, other.spectra, rtol=0, atol=0)
-        torch.testing.assert_close(one.region_map, other.region_map)
-        torch.testing.assert_close(one.mask, other.mask)
-        assert one.packing.counts == other.packing.counts
+        same(one, other)
 
 
-def test_the_loader_starts_an_epoch_afresh_whatever_came_before(prepared):
-    fit = FitConfig(batch=3)
-    loader, order = training_batches(prepared, AugmentConfig(), fit, pin=False)
-    for epoch in range(3):
-        order.epoch = epoch
-        last = list(loader)
-    again = batches_of(prepared, 2, batch=3)
-    torch.testing.assert_close(last[1].spectra, again[1].spectra, rtol=0, atol=0)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_epoch_starts_afresh_whatever_came_before_and_wherever_it_is_entered(prepared, workers):
+    steps = TrainingSteps(prepared, AugmentConfig(), FitConfig(batch=3, workers=workers))
+    list(steps(0, 1))
+    next(iter(steps(1)))  # left before its end
+    last = [batch for parts in steps(2) for batch in parts]
+    for one, other in zip(last, batches_of(prepared, 2, batch=3), strict=True):
+        same(one, other)
+    (late,) = batches_of(prepared, 2, start=1, batch=3)
+    same(late, last[1])
+
+
+def test_amounts_by_hand():
+    framed = scene(1, frame=3)
+    unknown = np.ones(framed.mask.shape, dtype=bool)
+    unknown[:5] = False
+    batch = pack([scene(0, side=SIDE + 4, frame=1), framed._replace(counted=unknown)])
+    side = SIDE + 6
+    assert batch.mask.shape == (2, 1, side, side)
+    inside = 36 * 36 + 32 * 32
+    assert batch.amounts == (inside, inside - 2 * 32, 2)
 
 
 @pytest.mark.parametrize(("batch", "sizes"), [(3, [3, 3]), (7, [7]), (20, [7]), (1, [1] * 7)])
@@ -184,15 +241,6 @@ def test_training_scenes_are_those_of_the_training_split(prepared):
     found = TrainingScenes(prepared, NEUTRAL, 0)
     assert found.names == prepared.manifest.splits["train"]
     np.testing.assert_array_equal(found[0, 4].cube.spectra, scene(4).cube.spectra)
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_validation_is_every_scene_once_as_it_is(prepared, size):
-    found = list(validation_batches(prepared, size))
-    assert sum(len(batch.mask) for batch in found) == 3
-    maps = torch.cat([batch.dense() for batch in found])
-    for index, dense in enumerate(maps):
-        np.testing.assert_array_equal(dense.permute(1, 2, 0), scene(7 + index).cube.dense())
 
 
 def test_pixels_whose_truth_is_unknown_count_nowhere():

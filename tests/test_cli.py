@@ -119,10 +119,13 @@ def test_a_misspelled_key_of_a_recipe_is_code_2_with_a_suggestion(capsys, tmp_pa
 
 
 def test_a_failure_is_one_line_and_code_1(capsys, tmp_path):
-    code, out, err = run(capsys, "prepare", str(tmp_path / "none.toml"))
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(f'[data]\nscenes = "{tmp_path}/none"\nprepared = "{tmp_path}/out"\n')
+    code, out, err = run(capsys, "prepare", str(recipe))
     assert (code, out) == (1, "")
     assert err == (
-        f"dmssn prepare: {tmp_path}/none.toml: no such recipe; recipes/ holds examples\n"
+        f"dmssn prepare: {tmp_path}/none: no such folder; give the one that holds a folder of "
+        "scenes\n"
     )
 
 

@@ -58,7 +58,10 @@ def test_a_recipe_says_what_it_says(recipe):
         (DATA + "[prepare]\nsise = 64", "unknown key 'prepare.sise'; did you mean 'size'?"),
         (DATA + "[teacher.fit]\nepoch = 4", "unknown key 'teacher.fit.epoch'; did you mean"),
         (DATA + "[detektor]", "unknown key 'detektor'; did you mean 'detector'?"),
-        (DATA + "[zzz]", "unknown key 'zzz'; known keys: data, prepare, teacher, detector"),
+        (
+            DATA + "[zzz]",
+            "unknown key 'zzz'; known keys: data, generate, prepare, teacher, detector",
+        ),
         ("", "missing key 'data'"),
         ('[data]\nscenes = "in"', "missing key 'data.prepared'"),
         (DATA + "[prepare]\nsize = '64'", "'prepare.size' is a int, got '64'"),
@@ -113,7 +116,7 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path):
 
 
 def test_a_recipe_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such recipe; recipes/ holds examples"):
+    with pytest.raises(FileNotFoundError, match="no such recipe; with the program come"):
         read_recipe(Recipe, tmp_path / "none.toml")
 
 

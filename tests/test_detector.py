@@ -12,13 +12,17 @@ from hypothesis.extra.numpy import arrays
 
 import dmssn
 from dmssn import checkpoint
-from dmssn.config import SettingError
+from dmssn.config import PrepareConfig, SettingError
 from dmssn.cube import Cube
 from dmssn.detector import SHIPPED, Detector, detector_names
+from dmssn.models.msst import MSSTConfig
+from dmssn.models.network import DMSSN
+from dmssn.recipes import to_table
 from dmssn.rendering import render
 from generated import cube_of
 from making import (
     BANDS,
+    SIZE,
     Watched,
     brightness_detector,
     header,
@@ -208,6 +212,47 @@ def test_statistics_of_a_checkpoint_standardize_the_bands():
     assert np.abs(maps[0] - maps[1]).max() > 0.05
 
 
+@pytest.mark.parametrize("kind", ["region", "component", "none"])
+def test_a_detector_homogenizes_as_its_header_says(tmp_path, kind):
+    prepare = to_table(PrepareConfig(size=SIZE, bands=BANDS, homogenize=kind))
+    detector = dmssn.load_detector(write_detector(tmp_path / "a.safetensors", prepare=prepare))
+    cube = cube_of(SIZE, SIZE, bands=BANDS)
+    cube.data[4, 5:8] = np.nan
+    found = detector.detect(cube)
+    check_map(found.saliency, cube)
+    assert found.saliency.std() > 0.001
+    counts = {"region": range(51, 900), "component": range(2, 51), "none": [SIZE * SIZE - 3]}
+    assert len(found.regions.spectra) in counts[kind]
+
+
+def test_a_header_from_before_the_setting_means_connected_regions(tmp_path, detector):
+    prepare = dict(header().prepare)
+    del prepare["homogenize"]
+    old = dmssn.load_detector(write_detector(tmp_path / "a.safetensors", prepare=prepare))
+    cube = cube_of(bands=BANDS)
+    np.testing.assert_array_equal(old(cube), detector(cube))
+
+
+@pytest.mark.parametrize("groups", ["both", "spatial", "spectral"])
+@pytest.mark.parametrize("encoder", ["student", "pca", "bands"])
+def test_a_header_tells_the_variant_of_its_network(tmp_path, groups, encoder):
+    torch.manual_seed(0)
+    network = DMSSN(BANDS, config=MSSTConfig(head_groups=groups), encoder=encoder).eval()
+    if encoder == "pca":
+        network.student.weight.copy_(torch.randn(32, BANDS))
+    model = {"msst": {"head_groups": groups, "depths": [2, 2, 2, 2]}, "encoder": encoder}
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, header(model=model), network.state_dict())
+    loaded = dmssn.load_detector(path, device="cpu")
+    same = Detector("same", header(), network, torch.device("cpu"))
+    cube = cube_of(bands=BANDS)
+    np.testing.assert_array_equal(loaded(cube), same(cube))
+    other = "bands" if encoder == "student" else "student"
+    checkpoint.save(path, header(model=model | {"encoder": other}), network.state_dict())
+    with pytest.raises(ValueError, match="not weights of this network"):
+        dmssn.load_detector(path, device="cpu")
+
+
 def test_a_network_that_is_not_finite_is_an_error(detector):
     broken = Detector("broken", header(), detector.network, torch.device("cpu"))
     weight = broken.network.msst.head.classify.weight
@@ -308,6 +353,9 @@ def test_a_file_that_is_no_detector_is_an_error_that_names_it(tmp_path, detector
     [
         {"model": {"msst": {"colour": "red"}}},
         {"model": {"msst": 3}},
+        {"model": {"msst": {"head_groups": "temporal"}}},
+        {"model": {"encoder": "teacher"}},
+        {"model": {"encoder": ["pca"]}},
         {"model": None},
         {"bands": "many"},
         {"prepare": {"colour": "red"}},

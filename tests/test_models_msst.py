@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dmssn.models.msst import MSST, Attention, Dropout, DropPath, Head, MSSTConfig
+from dmssn.models.attention import Attention, Dropout
+from dmssn.models.msst import MSST, DropPath, Head, MSSTConfig
 
 SMALL = MSSTConfig(
     depths=(1, 1), channels=(32, 32), heads=(1, 2), reductions=(8, 4), mlp_ratios=(1, 1)
@@ -50,15 +51,18 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         MSSTConfig(depths=(2, 2, 2))
     with pytest.raises(ValueError, match="multiples of 32"):
         MSSTConfig(channels=(32, 64, 96, 100))
+    with pytest.raises(ValueError, match=r"head_groups must be one of 'both', .*, got 'spectra'"):
+        MSSTConfig(head_groups="spectra")
 
 
 def plain_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
-    """The two groups one after the other, with the softmax written out."""
+    """The groups one after the other, with the softmax written out."""
     channels = x.shape[1]
-    queries = attention.query(x).chunk(2, dim=1)
+    names = [name for name in ("spatial", "spectral") if getattr(attention, f"{name}_key")]
+    queries = attention.query(x).split(channels, dim=1)
     reduced = attention.reduce(x)
-    keys = (attention.spatial_key(reduced), attention.spectral_key(reduced))
-    values = (attention.spatial_value(reduced), attention.spectral_value(reduced))
+    keys = [getattr(attention, f"{name}_key")(reduced) for name in names]
+    values = [getattr(attention, f"{name}_value")(reduced) for name in names]
     groups = []
     for query, key, value in zip(queries, keys, values, strict=True):
         heads = [part.flatten(2).chunk(attention.heads, dim=1) for part in (query, key, value)]
@@ -70,13 +74,79 @@ def plain_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
     return attention.project(torch.cat(groups, dim=1))
 
 
+@pytest.mark.parametrize("groups", ["both", "spatial", "spectral"])
 @pytest.mark.parametrize("training", [True, False])
-def test_attention_is_two_groups_of_heads_over_a_reduced_map(training: bool) -> None:
+def test_attention_is_groups_of_heads_over_a_reduced_map(training: bool, groups: str) -> None:
     # A tiny rate takes the training path and, at this seed, drops nothing.
-    attention = Attention(64, 2, 4, dropout=0.0, attention_dropout=1e-5).train(training)
+    attention = Attention(64, 2, 4, 0.0, attention_dropout=1e-5, head_groups=groups)
+    attention.train(training)
     torch.manual_seed(0)
     x = torch.randn(2, 64, 12, 8)
     torch.testing.assert_close(attention(x), plain_attention(attention, x), atol=1e-4, rtol=1e-4)
+
+
+def test_one_group_is_an_attention_over_positions() -> None:
+    torch.manual_seed(0)
+    attention = Attention(32, 1, 2, 0.0, 0.0, head_groups="spectral").eval()
+    x = torch.randn(1, 32, 6, 4)
+
+    def linear(name: str, rows: torch.Tensor) -> torch.Tensor:
+        layer = getattr(attention, name)
+        return rows @ layer.weight.flatten(1).T + layer.bias
+
+    patches = x[0].unfold(1, 2, 2).unfold(2, 2, 2).permute(1, 2, 0, 3, 4).reshape(6, -1)
+    query, reduced = linear("query", x[0].flatten(1).T), linear("reduce", patches)
+    shares = (query @ linear("spectral_key", reduced).T / 32**0.5).softmax(dim=1)
+    wanted = linear("project", shares @ linear("spectral_value", reduced))
+    torch.testing.assert_close(attention(x)[0].flatten(1).T, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_the_spatial_group_sees_neighbours_and_the_spectral_one_does_not() -> None:
+    keys = {}
+    for groups in ("spatial", "spectral"):
+        attention = Attention(32, 1, 1, 0.0, 0.0, head_groups=groups)
+        key = getattr(attention, f"{groups}_key")
+        moved = key(torch.eye(5)[2].repeat(1, 32, 5, 1)) - key(torch.zeros(1, 32, 5, 5))
+        keys[groups] = moved.abs().sum(dim=(0, 1, 2)).gt(0).tolist()
+    assert keys["spatial"] == [False, True, True, True, False]
+    assert keys["spectral"] == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize(("groups", "other"), [("spatial", "spectral"), ("spectral", "spatial")])
+def test_a_group_that_is_left_out_leaves_no_parameter(groups: str, other: str) -> None:
+    both, one = (
+        {name: list(tensor.shape) for name, tensor in MSST(config).named_parameters()}
+        for config in (MSSTConfig(), MSSTConfig(head_groups=groups))
+    )
+    assert both.keys() - one.keys() == {name for name in both if f".attention.{other}_" in name}
+    assert not one.keys() - both.keys()
+    for name in one:
+        wanted = both[name]
+        if ".attention.query." in name:
+            wanted = [wanted[0] // 2, *wanted[1:]]
+        elif ".attention.project.weight" in name:
+            wanted = [wanted[0], wanted[1] // 2, 1, 1]
+        assert one[name] == wanted, name
+
+
+def test_the_attention_of_both_groups_has_the_published_parameters() -> None:
+    names = [name for name, _ in Attention(32, 1, 2, 0.0, 0.0).named_parameters()]
+    parts = ["query", "reduce", "spatial_key.0", "spatial_key.1", "spatial_value.0"]
+    parts += ["spatial_value.1", "spectral_key", "spectral_value", "project"]
+    # In this order too: it decides which weights a seed gives.
+    assert names == [f"{part}.{kind}" for part in parts for kind in ("weight", "bias")]
+
+
+@pytest.mark.parametrize("groups", ["both", "spatial", "spectral"])
+def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str) -> None:
+    torch.manual_seed(0)
+    network = MSST(MSSTConfig(head_groups=groups, drop_path=0.0))
+    # Large enough for several keys in every stage: the share of a single one is always 1.
+    network(torch.randn(1, 32, 64, 72)).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        # A key's bias moves all scores of a query alike, which the softmax takes out.
+        assert parameter.grad.any() or ("_key" in name and name.endswith("bias")), name
 
 
 def test_attention_drops_its_weights_in_training_only() -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from dmssn.models.autoencoder import Packing
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN, spread
+from dmssn.models.projection import evenly_spaced_bands
 
 BANDS, SIDE = 6, 32
 
@@ -129,3 +130,56 @@ def test_the_width_of_the_code_is_a_setting(batch: tuple[Tensor, Tensor, Packing
     with torch.no_grad():
         output = network(*batch)
     assert [feature.shape[1] for feature in output.autoencoder] == [24, 8, 24, BANDS]
+
+
+@pytest.mark.parametrize("encoder", ["pca", "bands"])
+def test_a_projection_stands_in_for_the_student(
+    encoder: str, batch: tuple[Tensor, Tensor, Packing]
+) -> None:
+    torch.manual_seed(0)
+    network = DMSSN(BANDS, encoder=encoder).eval()
+    if encoder == "pca":
+        assert not network.student.weight.any()
+        network.student.weight.copy_(torch.randn(32, BANDS))
+    else:
+        assert torch.equal(network.student.weight, evenly_spaced_bands(BANDS, 32))
+    spectra, region_map, packing = batch
+    cubes = spectra[region_map].permute(0, 3, 1, 2)
+    with torch.no_grad():
+        packed, dense = network(spectra, region_map, packing), network.forward_dense(cubes)
+        torch.testing.assert_close(network.saliency(*batch), packed.logits.sigmoid())
+        torch.testing.assert_close(network.saliency_dense(cubes), dense.logits.sigmoid())
+    assert packed.autoencoder is dense.autoencoder is None
+    assert packed.logits.std() > 0
+    torch.testing.assert_close(packed.logits, dense.logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("encoder", ["pca", "bands"])
+def test_a_projection_is_not_trained_but_saved(
+    encoder: str, batch: tuple[Tensor, Tensor, Packing]
+) -> None:
+    network = DMSSN(BANDS, config=MSSTConfig(drop_path=0.0), encoder=encoder)
+    assert "student.weight" in network.state_dict()
+    assert all(name.startswith("msst.") for name, _ in network.named_parameters())
+    network.student.weight.copy_(torch.randn(32, BANDS))
+    before = network.student.weight.clone()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
+    network(*batch).logits.square().mean().backward()
+    optimizer.step()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert torch.equal(network.student.weight, before)
+
+
+def test_encoders_share_the_transformer() -> None:
+    names = []
+    for encoder in ("student", "pca", "bands"):
+        network = DMSSN(BANDS, encoder=encoder)
+        names.append([name for name in network.state_dict() if name.startswith("msst.")])
+    assert names[0] == names[1] == names[2]
+
+
+def test_an_unknown_encoder_is_refused() -> None:
+    with pytest.raises(ValueError, match="encoder must be one of 'student', 'pca', 'bands', got"):
+        DMSSN(BANDS, encoder="teacher")
+    with pytest.raises(ValueError, match="at least 3 bands, got 2"):
+        DMSSN(2, encoder="pca")

@@ -4,20 +4,28 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dmssn.config import MixtureConfig, PrepareConfig
+from dmssn import mixture
+from dmssn.augment import augment, random_affine, source_pixels
+from dmssn.batches import pack_cube
+from dmssn.cli import main
+from dmssn.config import AugmentConfig, MixtureConfig, PrepareConfig
 from dmssn.cube import Cube
+from dmssn.models.network import DMSSN
 from dmssn.preparing import Statistics, match_bands, prepare
-from dmssn.regions import OUTSIDE
+from dmssn.regions import OUTSIDE, connected_regions
 from dmssn.resample import resample_bands, resize
-from generated import cube_of
+from dmssn.store import PreparedSet
+from generated import cube_of, write_folder
 
 SIZE = 40
 CONFIG = PrepareConfig(size=SIZE)
 MODES = ["fast", "exact"]
+KINDS = ["region", "component", "none"]
 
 
 def changed(cube: Cube, data: np.ndarray) -> Cube:
@@ -302,6 +310,123 @@ def test_the_cube_itself_is_not_changed():
     before = cube.data.copy()
     prepare(cube, CONFIG)
     np.testing.assert_array_equal(cube.data, before)
+
+
+def homogenized(kind: str, cube: Cube | None = None):
+    """A cube with six invalid pixels, unless another is given."""
+    if cube is None:
+        cube = cube_of()
+        cube.data[3:5, 7:10, 2] = np.nan
+    return prepare(cube, PrepareConfig(size=SIZE, homogenize=kind))
+
+
+def scaled(standard: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Standardized values on the scale of prepared ones, which is the same for all bands."""
+    inside = (found > 0) & (found < 1)
+    slope, offset = np.polyfit(standard[inside], found[inside], 1)
+    assert slope > 0
+    return np.clip(slope * standard + offset, 0, 1)
+
+
+def standardized(cube: Cube) -> np.ndarray:
+    data = cube.data.astype(float)
+    valid = np.isfinite(data).all(axis=2)
+    return (data - data[valid].mean(axis=0)) / data[valid].std(axis=0)
+
+
+def test_by_default_a_region_is_a_connected_piece_of_a_component():
+    regions, components = homogenized("region"), homogenized("component")
+    assert (
+        prepare(cube_of(), CONFIG).spectra.shape == homogenized("region", cube_of()).spectra.shape
+    )
+    np.testing.assert_array_equal(connected_regions(components.region_map), regions.region_map)
+    assert len(components.spectra) < len(regions.spectra)
+
+
+def test_all_pixels_of_a_component_share_their_mean():
+    cube = cube_of()
+    found = homogenized("component", cube)
+    count = len(found.spectra)
+    assert count <= CONFIG.mixture.components
+    assert np.unique(found.region_map).tolist() == list(range(count))
+    standard = standardized(cube)
+    means = np.stack([standard[found.region_map == region].mean(axis=0) for region in range(count)])
+    np.testing.assert_allclose(found.spectra, scaled(means, found.spectra), atol=1e-5)
+
+
+def test_components_that_no_pixel_is_of_leave_no_gap(monkeypatch):
+    labels = np.full(SIZE * SIZE, 7, dtype=np.int32)
+    labels[5:9] = 2
+    monkeypatch.setattr(mixture, "components", lambda pixels, config: labels)
+    found = homogenized("component", cube_of())
+    assert found.areas.tolist() == [4, SIZE * SIZE - 4]
+
+
+def test_without_homogenizing_each_valid_pixel_is_a_region(monkeypatch):
+    monkeypatch.delattr(mixture, "components")  # no mixture is fitted
+    cube = cube_of()
+    cube.data[3:5, 7:10, 2] = np.nan
+    found = homogenized("none", cube)
+    valid = np.isfinite(cube.data).all(axis=2)
+    np.testing.assert_array_equal(found.region_map[valid], np.arange(valid.sum()))
+    assert (found.region_map[~valid] == OUTSIDE).all()
+    assert found.areas.tolist() == [1] * (SIZE * SIZE - 6)
+    dense = found.dense()
+    assert not dense[~valid].any()
+    standard = standardized(cube)[valid]
+    np.testing.assert_allclose(dense[valid], scaled(standard, dense[valid]), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_of_regions_stands_for_its_cube_whatever_a_region_is(kind):
+    torch.manual_seed(0)
+    network = DMSSN(12).eval()
+    found = homogenized(kind, cube_of())
+    batch = pack_cube(found)
+    cubes = torch.from_numpy(found.dense()).permute(2, 0, 1)[None]
+    torch.testing.assert_close(batch.dense(), cubes)
+    with torch.no_grad():
+        packed = network.saliency(batch.spectra, batch.region_map, batch.packing)
+        torch.testing.assert_close(packed, network.saliency_dense(cubes), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_augmenting_warps_the_cube_whatever_a_region_is(kind):
+    found, config = homogenized(kind), AugmentConfig()
+    view, _ = augment(found, np.zeros((SIZE, SIZE), bool), config, np.random.default_rng(5))
+    matrix = random_affine(config, np.random.default_rng(5))
+    rows, columns, inside = source_pixels((SIZE, SIZE), matrix)
+    warped = found.dense()[rows, columns]
+    warped[~inside] = 0
+    assert 0 < (~inside).sum() < SIZE * SIZE
+    np.testing.assert_array_equal(view.dense(), warped)
+    assert view.areas.min() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constant_cube_is_flat_whatever_a_region_is(kind):
+    found = homogenized(kind, Cube(np.full((SIZE, SIZE, 4), 0.3, dtype=np.float32)))
+    assert found.flat
+    assert not found.spectra.any()
+
+
+def prepare_command(*words: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", *map(str, words)])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("kind", ["component", "none"])
+def test_the_command_homogenizes_as_asked_and_a_set_is_of_one_kind(tmp_path, kind, capsys):
+    folder = write_folder(tmp_path / "in", train=2, val=1, height=34, width=38, bands=4)
+    words = ["folder", folder, "-o", tmp_path / "set", "--size", 32, "--workers", 1]
+    assert prepare_command(*words, "--homogenize", kind) == 0
+    prepared = PreparedSet(tmp_path / "set")
+    assert prepared.manifest.prepare["homogenize"] == kind
+    cube = prepared.read("train_1").cube
+    assert len(cube.spectra) == 32 * 32 if kind == "none" else len(cube.spectra) <= 50
+    assert prepare_command(*words) == 1
+    assert "prepare.homogenize" in capsys.readouterr().err
 
 
 WANTED = np.linspace(400, 1000, 12)

@@ -472,7 +472,7 @@ def test_the_command_lists_all_that_went_wrong_in_the_end(folder, tmp_path, caps
 @pytest.mark.parametrize(
     ("tokens", "said"),
     [
-        (["folder"], "give a recipe (.toml), or a data set and its folder"),
+        (["folder"], "a data set goes with its folder: dmssn prepare folder ROOT -o"),
         (["folder", "in"], "--output is missing"),
         (["a.toml", "--recipe", "b.toml"], "two recipes"),
         (["moon", "in", "-o", "out"], "'moon' is no data set; known: folder, hsod-bit"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dmssn import checkpoint, stages, validation
+from dmssn import checkpoint, stage_runs, stage_terms, validation
 from dmssn.batches import pack
 from dmssn.cli import main
 from dmssn.config import (
@@ -29,6 +29,7 @@ from dmssn.models.network import DMSSN
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import to_table
 from dmssn.runs import Run
+from dmssn.stage_runs import open_prepared
 from dmssn.stages import train_detector, train_teacher
 from dmssn.store import PreparedSet, write_manifest, write_scene
 from generated import write_folder
@@ -63,6 +64,11 @@ def teacher(prepared, tmp_path_factory):
     return folder
 
 
+def scored_on_val(network, opened, fit):
+    scenes = validation.score_scenes(network, opened, opened.names("val"), fit, CPU)
+    return validation.means(scenes, "val/")
+
+
 def fit_detector(recipe, folder, teacher, *, resume=False, init=None):
     train_detector(recipe, folder, device=CPU, resume=resume, init=init, teacher_path=teacher)
     return folder
@@ -92,7 +98,9 @@ def test_a_teacher_learns_and_its_checkpoint_tells_all(prepared, teacher):
         "best.safetensors",
         "last.safetensors",
         "log.jsonl",
-        "settings.json",
+        "recipe.toml",
+        "report.png",
+        "run.json",
     ]
     lines = lines_of(teacher)
     assert [line["epoch"] for line in lines] == [1, 2, 3]
@@ -119,7 +127,9 @@ def test_a_detector_learns_and_its_checkpoint_tells_all(prepared, teacher, tmp_p
     assert lines[-1]["segment/bce"] < lines[0]["segment/bce"]
     assert lines[-1]["score"] == pytest.approx(lines[-1]["val/f_mean"] - lines[-1]["val/mae"])
     header, tensors = checkpoint.load(folder / "best.safetensors", "detector")
-    assert set(header.model["msst"]) == {"dropout", "attention_dropout", "drop_path"}
+    rates = {"dropout", "attention_dropout", "drop_path"}
+    assert set(header.model["msst"]) == {"head_groups", *rates}
+    assert header.model["encoder"] == "student"
     assert header.metrics["score"] == max(line["score"] for line in lines)
     assert header.provenance["recipe"]["detector"]["teacher"] == str(teacher)
     DMSSN(BANDS).load_state_dict(tensors)
@@ -131,7 +141,7 @@ def test_the_validation_metrics_are_those_of_the_saved_weights(prepared, teacher
     header, tensors = checkpoint.load(folder / "last.safetensors", "detector")
     network = DMSSN(BANDS)
     network.load_state_dict(tensors)
-    scored = stages.score_detector(network.eval(), PreparedSet(prepared), recipe.detector.fit, CPU)
+    scored = scored_on_val(network.eval(), PreparedSet(prepared), recipe.detector.fit)
     for name, value in scored.items():
         assert header.metrics[name] == pytest.approx(value, abs=1e-6)
 
@@ -324,7 +334,7 @@ def test_a_dense_teacher_is_compared_inside_the_scene_alone(prepared):
     loud = torch.where(batch.valid, dense, torch.tensor(50.0))
     teacher = Teacher(BANDS, spatial=True)
     one, other = (
-        reconstruction_terms(*stages._compared(teacher, made, batch)) for made in (dense, loud)
+        reconstruction_terms(*stage_terms.compared(teacher, made, batch)) for made in (dense, loud)
     )
     inside = reconstruction_terms(dense[:, :, 5:], batch.dense()[:, :, 5:])
     for name, term in inside.items():
@@ -336,7 +346,7 @@ def test_features_of_a_dense_teacher_are_read_as_region_means(prepared):
     batch = pack([PreparedSet(prepared).read(f"train_{k}") for k in range(2)])
     teacher = Teacher(BANDS, spatial=True).eval()
     with torch.no_grad():
-        dense, means = teacher.features(batch.dense()), stages.teacher_features(teacher, batch)
+        dense, means = teacher.features(batch.dense()), stage_terms.teacher_features(teacher, batch)
     assert means.code.shape == (len(batch.spectra), 32)
     for region in (0, len(batch.spectra) - 1):
         image, rows, columns = torch.where(batch.region_map == region)
@@ -413,13 +423,13 @@ def test_compiling_is_asked_for_and_checked(prepared, teacher, tmp_path, monkeyp
 
 def test_augmentation_is_the_stages_own(prepared, tmp_path, monkeypatch):
     seen = []
-    real = stages.training_batches
+    real = stage_runs.TrainingSteps
 
-    def spied(prepared_set, augmentation, fit, *, pin):
+    def spied(prepared_set, augmentation, *others, **more):
         seen.append(augmentation)
-        return real(prepared_set, augmentation, fit, pin=pin)
+        return real(prepared_set, augmentation, *others, **more)
 
-    monkeypatch.setattr(stages, "training_batches", spied)
+    monkeypatch.setattr(stage_runs, "TrainingSteps", spied)
     recipe = recipe_of(prepared, epochs=1)
     own = AugmentConfig(flips=False)
     fit_teacher(replace(recipe, teacher=replace(recipe.teacher, augment=own)), tmp_path / "run")
@@ -466,12 +476,12 @@ def test_a_set_of_another_fold_is_refused(prepared):
     for fold, fits in (("1/3", True), ("2/3", False)):
         asked = replace(recipe, data=replace(recipe.data, prepared=copy, fold=fold))
         if fits:
-            assert stages._open(asked).manifest.source == source
+            assert open_prepared(asked).manifest.source == source
         else:
             with pytest.raises(
                 ValueError, match=r"prepared with fold '1/3', the recipe says data\.fold"
             ):
-                stages._open(asked)
+                open_prepared(asked)
 
 
 def test_validation_leaves_out_what_nobody_knows(prepared):
@@ -489,7 +499,7 @@ def test_validation_leaves_out_what_nobody_knows(prepared):
         with torch.inference_mode():
             saliency = network.saliency(batch.spectra, batch.region_map, batch.packing)[0, 0]
         errors.append(np.abs(saliency.numpy() - scene.mask)[counted].mean())
-    scored = validation.score_detector(network, PreparedSet(copy), FitConfig(batch=2), CPU)
+    scored = scored_on_val(network, PreparedSet(copy), FitConfig(batch=2))
     assert scored["val/mae"] == pytest.approx(np.mean(errors), rel=1e-5)
-    plain = validation.score_detector(network, PreparedSet(prepared), FitConfig(batch=2), CPU)
+    plain = scored_on_val(network, PreparedSet(prepared), FitConfig(batch=2))
     assert scored["val/mae"] != pytest.approx(plain["val/mae"], rel=1e-3)

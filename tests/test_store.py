@@ -65,6 +65,14 @@ def test_the_test_split_is_locked(tmp_path):
             PreparedSet(tmp_path).names(split)
 
 
+def test_test_scenes_are_named_for_evaluation_alone(tmp_path):
+    write_manifest(tmp_path, MANIFEST)
+    assert PreparedSet(tmp_path).test_names() == ["d"]
+    write_manifest(tmp_path, Manifest(**{**vars(MANIFEST), "splits": {"test": []}}))
+    with pytest.raises(ValueError, match="no scene in the test split"):
+        PreparedSet(tmp_path).test_names()
+
+
 @pytest.mark.parametrize("splits", [{"train": [], "val": []}, {}])
 def test_an_empty_split_is_refused(tmp_path, splits):
     write_manifest(tmp_path, Manifest(**{**vars(MANIFEST), "splits": splits}))

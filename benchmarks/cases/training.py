@@ -21,16 +21,18 @@ from dmssn.batches import Batch
 from dmssn.config import FitConfig
 from dmssn.models.autoencoder import Features, Teacher
 from dmssn.models.network import NetworkOutput
-from dmssn.training import Trainer
+from dmssn.optimizing import make_optimizer
 
 Terms = dict[str, Tensor]
 FIT = FitConfig(learning_rate=1e-4)
 GRADIENT = "norm of the gradient"
 
 
-def _optimizer(network: nn.Module) -> torch.optim.Optimizer:
-    """The one of dmssn's training loop."""
-    return Trainer(network, lambda batch: {}, lambda trained: {}, FIT).optimizer
+def _optimizers(
+    ours: nn.Module, theirs: nn.Module
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """The one of dmssn's training, and torch's own."""
+    return make_optimizer(ours, FIT), torch.optim.AdamW(theirs.parameters(), FIT.learning_rate)
 
 
 def minimize(
@@ -61,7 +63,7 @@ def detector_sides(batch: Batch) -> list[Side]:
     bands = batch.spectra.shape[1]
     ours, theirs = network_pair(bands)
     teacher, plain_teacher = frozen_teachers(bands, batch.spectra.device)
-    optimizers = _optimizer(ours), torch.optim.AdamW(theirs.parameters(), FIT.learning_rate)
+    optimizers = _optimizers(ours, theirs)
     cubes = batch.dense()
 
     def packed(watch: Stopwatch) -> dict[str, float]:
@@ -90,6 +92,7 @@ def detector_sides(batch: Batch) -> list[Side]:
 def our_terms(output: NetworkOutput, example: Features, batch: Batch) -> Terms:
     """All that a detector's step minimizes."""
     student, area = output.autoencoder, batch.packing.area
+    assert student is not None  # None is for codes that are not learned
     return (
         losses.saliency_terms(output.logits, batch.mask, batch.valid)
         | losses.reconstruction_terms(student.reconstruction, batch.spectra, area)
@@ -103,7 +106,7 @@ def teacher_sides(batch: Batch) -> list[Side]:
     torch.manual_seed(1)
     ours, theirs = Teacher(bands), plain.Teacher(bands)
     theirs.load_state_dict(ours.state_dict())
-    optimizers = _optimizer(ours), torch.optim.AdamW(theirs.parameters(), FIT.learning_rate)
+    optimizers = _optimizers(ours, theirs)
     cubes = batch.dense()
 
     def packed(watch: Stopwatch) -> dict[str, float]:

@@ -3,7 +3,10 @@
 Letters: N images, B bands, H rows, W columns, R regions of all images together.
 """
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +15,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from dmssn.augment import augment
-from dmssn.config import AugmentConfig, FitConfig
+from dmssn.config import AugmentConfig, FitConfig, SettingError
+from dmssn.distributed import World
 from dmssn.models.autoencoder import Packing
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.store import PreparedSet, Scene
+
+
+class Amounts(NamedTuple):
+    """How much a batch has of what loss terms are means over; or the shares of a part."""
+
+    area: float
+    """Pixels of all regions."""
+    pixels: float
+    """Pixels inside whose truth is known."""
+    images: float
 
 
 class Batch(NamedTuple):
@@ -41,6 +55,12 @@ class Batch(NamedTuple):
         """Pixels inside the scene whose truth is known, bool of shape (N, 1, H, W)."""
         inside = (self.region_map >= 0).unsqueeze(1)
         return inside if self.counted is None else inside & self.counted
+
+    @property
+    def amounts(self) -> Amounts:
+        """Of this batch; quick where it is on the CPU."""
+        area = float(self.packing.area.sum(dtype=torch.float64))
+        return Amounts(area, int(self.valid.sum()), len(self.mask))
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device; from pinned memory the copy does not wait."""
@@ -126,53 +146,98 @@ class TrainingScenes(Dataset[Scene]):
         return Scene(cube, planes[:, :, 0], planes[:, :, 1])
 
 
-class EpochOrder(Sampler[tuple[int, int]]):
-    """Every scene once, in an order that depends on seed and epoch alone."""
+class EpochOrder(Sampler[list[tuple[int, int]]]):
+    """Every scene once, in an order that depends on seed and epoch alone, as one process takes it.
 
-    def __init__(self, scenes: int, seed: int) -> None:
-        """Set ``epoch`` before each pass."""
-        self.scenes = scenes
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        """Number of scenes."""
-        return self.scenes
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield (epoch, index)."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.scenes)
-        return iter([(self.epoch, int(index)) for index in order])
-
-
-def training_batches(
-    prepared: PreparedSet, augmentation: AugmentConfig, fit: FitConfig, *, pin: bool
-) -> tuple[DataLoader[Any], EpochOrder]:
-    """Batches of one epoch, and the order whose ``epoch`` chooses which.
-
+    The scenes of a step are dealt to the processes, and a process's to its parts, like cards.
     Fewer scenes than a batch make one smaller batch; otherwise the odd ones at the end of an
     epoch wait for another (the order differs each time).
     """
-    scenes = TrainingScenes(prepared, augmentation, fit.seed)
-    order = EpochOrder(len(scenes.names), fit.seed)
-    loader = DataLoader(
-        scenes,
-        batch_size=fit.batch,
-        sampler=order,
-        num_workers=fit.workers,
-        collate_fn=pack,
-        # Else workers are seeded by the next number of the training's own generator, and once a
-        # process: a resumed run would draw one more than an uninterrupted one.
-        generator=torch.Generator() if fit.workers else None,
-        pin_memory=pin,
-        drop_last=len(order) >= fit.batch,
-        persistent_workers=fit.workers > 0,
-    )
-    return loader, order
+
+    def __init__(self, scenes: int, fit: FitConfig, world: World) -> None:
+        """Set ``epoch`` and ``start``, the first step, before each pass.
+
+        Raises:
+            SettingError: There are more processes than scenes in a step.
+        """
+        self.scenes = scenes
+        self.fit = fit
+        self.world = world
+        self.batch = min(fit.batch, scenes)
+        self.steps = scenes // self.batch
+        if self.batch < world.size:
+            raise SettingError(
+                f"{world.size} processes share {self.batch} scenes a step: start fewer, or raise "
+                f"fit.batch ({fit.batch}; there are {scenes} training scenes)"
+            )
+        self.parts = min(fit.accumulate, len(world.share(range(self.batch))))
+        self.epoch = self.start = 0
+
+    def __len__(self) -> int:
+        """Number of parts of all steps to come."""
+        return (self.steps - self.start) * self.parts
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        """Yield the scenes of each part, as (epoch, index)."""
+        order = np.random.default_rng([self.fit.seed, self.epoch]).permutation(self.scenes)
+        for step in range(self.start, self.steps):
+            scenes = order[step * self.batch : (step + 1) * self.batch].tolist()
+            mine = self.world.share([(self.epoch, scene) for scene in scenes])
+            for part in range(self.parts):
+                yield list(mine[part :: self.parts])
 
 
-def validation_batches(prepared: PreparedSet, batch: int) -> Iterator[Batch]:
-    """Every validation scene once, in order, not augmented."""
-    names = prepared.names("val")
-    for first in range(0, len(names), batch):
-        yield pack([prepared.read(name) for name in names[first : first + batch]])
+class TrainingSteps:
+    """The steps of an epoch, each a list of the batches that one process works through.
+
+    Attributes:
+        per_epoch: Steps of an epoch.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedSet,
+        augmentation: AugmentConfig,
+        fit: FitConfig,
+        world: World | None = None,
+        *,
+        pin: bool = False,
+    ) -> None:
+        """Raises SettingError as ``EpochOrder`` does; ``pin`` puts batches in pinned memory."""
+        scenes = TrainingScenes(prepared, augmentation, fit.seed)
+        self._order = EpochOrder(len(scenes.names), fit, world or World())
+        self.per_epoch = self._order.steps
+        self._loader: DataLoader[Any] = DataLoader(
+            scenes,
+            batch_sampler=self._order,
+            num_workers=fit.workers,
+            collate_fn=pack,
+            generator=torch.Generator(),  # or each pass would take a number of the training's own
+            pin_memory=pin,
+            persistent_workers=fit.workers > 0,
+            worker_init_fn=_outlive_one_signal if fit.workers else None,
+        )
+
+    def __call__(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
+        """Yield the parts of each step of an epoch, from a step on."""
+        self._order.epoch, self._order.start = epoch, start
+        batches = iter(self._loader)
+        while parts := list(islice(batches, self._order.parts)):
+            yield parts
+
+
+def _outlive_one_signal(_: int) -> None:
+    """Leave it to the training process when to end: it may want another batch first.
+
+    A scheduler signals all processes. Ended by that, a loader would tear the training process out
+    of its step. The second SIGTERM comes from the training process when it ends by an error.
+    """
+    came: list[bool] = []
+
+    def note(*_: object) -> None:
+        if came:
+            os._exit(0)
+        came.append(True)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, note)

@@ -30,6 +30,9 @@ COMMANDS = {
     "prepare": "Homogenize the scenes of a data set for training.",
     "train-teacher": "Train the teacher autoencoder (stage 1).",
     "train": "Train the detector: student and transformer together (stage 2).",
+    "runs": "Tabulate training runs: how far they are, and how good.",
+    "reproduce": "Go from scenes to scores beside the published ones, in one command.",
+    "ablate": "Train variants of a recipe with several seeds, and compare their scores.",
     "import-weights": "Turn published weights of DMSSN into a checkpoint.",
 }
 """Command to its summary; the command is the function ``main`` of its module."""
@@ -65,7 +68,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     try:
         code = _run(arguments)
     except (CycloptsError, SettingError) as error:
-        sys.exit(_say(name, error, 2))
+        # Of several processes each was told the same: one complains.
+        sys.exit(_say(name, error, 2) if _rank() == 0 else 2)
     except BrokenPipeError:  # the reader of our output left: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -78,13 +82,18 @@ def main(tokens: Sequence[str] | None = None) -> None:
             raise
         sys.exit(_say(name, error, 1))
     except KeyboardInterrupt:
-        sys.exit(_say(name, "interrupted", 130))
+        sys.exit(_say(name, "interrupted", 130) if _rank() == 0 else 130)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _end(*_: object) -> None:
     """Ended by a scheduler: as by Ctrl-C, so that nothing half written is left."""
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def _rank() -> int:
+    """Number of this process among those that torchrun started; 0 without it."""
+    return int(os.environ.get("RANK", 0))
 
 
 def _command_in(arguments: list[str]) -> list[str]:
@@ -106,6 +115,8 @@ def _say(name: str, error: BaseException | str, code: int) -> int:
     if os.environ.get("DMSSN_TRACEBACK") and isinstance(error, BaseException):
         raise error
     text = " ".join(str(error).split()) or type(error).__name__
+    if _rank():
+        name += f": process {_rank()}"
     print(f"{name}: {text}", file=sys.stderr)
     return code
 

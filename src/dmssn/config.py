@@ -59,6 +59,9 @@ class PrepareConfig:
     statistics: Literal["self", "data set"] = "self"
     """Whose mean and standard deviation standardize the bands: the cube's own, or those of the
     training scenes (one camera and light, as published)."""
+    homogenize: Literal["region", "component", "none"] = "region"
+    """Which pixels share one spectrum: those of a connected region, those of a component wherever
+    they are, or none (each pixel is a region of its own: many times slower)."""
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
 
     def __post_init__(self) -> None:
@@ -123,12 +126,19 @@ class FitConfig:
     epochs: int = 100
     """Passes over the training scenes."""
     batch: int = 6
-    """Scenes in one step."""
+    """Scenes in one step, over all processes: how many processes there are changes nothing."""
+    accumulate: int = 1
+    """Parts in which each process works through its scenes of a step, one after another: less
+    memory, the same gradient."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """``sgd`` is that with Nesterov's momentum."""
     learning_rate: float = 1e-3
-    """Of AdamW, at its height."""
+    """At its height."""
     weight_decay: float = 1e-2
-    """Of AdamW, on weights but not on biases and norms."""
-    schedule: Literal["cosine", "step"] = "cosine"
+    """On weights but not on biases and norms."""
+    momentum: float = 0.9
+    """Of ``sgd``."""
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
     """``cosine``: warm-up, then down to zero. ``step``: times ``step_factor`` every
     ``step_epochs``."""
     warmup: float = 0.05
@@ -144,17 +154,27 @@ class FitConfig:
     ``float16``, whose gradients would vanish."""
     validate_every: int = 1
     """Epochs between validations."""
+    patience: int = 0
+    """Validations without a better score after which training ends early; 0 never does."""
+    checkpoint_steps: int = 0
+    """Steps between resume points within an epoch; 0 has one at the end of each epoch only."""
     workers: int = 0
-    """Processes that load scenes; 0 loads in the training process."""
+    """Processes that load scenes, for each that trains; 0 loads in the training process."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
+    deterministic: bool = False
+    """On a GPU take slower algorithms that give the same numbers each time, as a CPU does
+    anyway; an error where there is none."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        for name in ("epochs", "batch", "step_epochs", "validate_every"):
+        for name in ("epochs", "batch", "accumulate", "step_epochs", "validate_every"):
             _at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "weight_decay", "clip", "workers", "seed"):
             _at_least(name, getattr(self, name), 0)
+        for name in ("patience", "checkpoint_steps"):
+            _at_least(name, getattr(self, name), 0)
+        _from("momentum", self.momentum, 0, 0.9999)
         _from("warmup", self.warmup, 0, 1)
         _from("step_factor", self.step_factor, 0, 1)
         _from("ema", self.ema, 0, 0.99999)
@@ -186,6 +206,12 @@ class DetectorConfig:
     l1: float = 0.0
     """Of the sum of |weight|. Published: 1e-4 without a gradient; with one it is about 9.5 at the
     start and drowns the rest."""
+    encoder: Literal["student", "pca", "bands"] = "student"
+    """What makes the code of a spectrum. To compare with: ``pca``, the leading principal
+    components of the training scenes; ``bands``, evenly spaced bands as they are. These two are
+    not trained: nothing is reconstructed or distilled."""
+    head_groups: Literal["both", "spatial", "spectral"] = "both"
+    """Which of the transformer's two head groups there are."""
     dropout: float = 0.3
     attention_dropout: float = 0.3
     drop_path: float = 0.3
@@ -206,10 +232,31 @@ class DetectorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GenerateConfig:
+    """Scenes that are made up, by ``dmssn scenes``, into ``data.scenes``."""
+
+    count: int = 0
+    """Scenes; 0: the scenes are there already."""
+    size: int = 256
+    """Side of a scene, in pixels."""
+    bands: int = 0
+    """Bands of every scene; 0 gives each its own number, 20 to 220."""
+    seed: int = 0
+    """Another one gives other scenes."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        for name in ("count", "bands", "seed"):
+            _at_least(name, getattr(self, name), 0)
+        _at_least("size", self.size, 16)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All the settings from scenes to a trained detector."""
 
     data: DataConfig
+    generate: GenerateConfig = field(default_factory=GenerateConfig)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)

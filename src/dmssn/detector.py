@@ -151,7 +151,11 @@ def load_detector(
     name, path = find_checkpoint(text)
     header, tensors = checkpoint.load(path, "detector")
     try:
-        network = DMSSN(header.bands, config=MSSTConfig(**header.model.get("msst", {})))
+        network = DMSSN(
+            header.bands,
+            config=MSSTConfig(**header.model.get("msst", {})),
+            encoder=header.model.get("encoder", "student"),
+        )
         detector = Detector(name, header, network, chosen)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(

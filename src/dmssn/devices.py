@@ -1,19 +1,23 @@
 """Where the networks run, and in which arithmetic."""
 
+import os
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
 from dmssn.config import FitConfig, SettingError
+from dmssn.distributed import local_rank, world_size
 
 
 def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
     """The device of a name: auto, cpu, cuda or cuda:N.
 
     Args:
-        name: Checked; ``auto`` is the GPU where there is one.
+        name: Checked; ``auto`` is the GPU where there is one. Of several processes that torchrun
+            started, each has the GPU of its number on its machine.
         threads: CPU threads torch uses from now on; None leaves them.
 
     Raises:
@@ -24,16 +28,23 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
             raise SettingError(f"--threads must be at least 1, got {threads}")
         torch.set_num_threads(threads)
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
         raise SettingError(f"--device {name!r}: use auto, cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):
         raise SettingError(f"--device {name!r}: use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and world_size() > 1:
+        if device.index is not None:
+            raise SettingError(f"--device {name}: each process has a GPU of its own; use cuda")
+        device = torch.device("cuda", local_rank())
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise SettingError(f"--device {name}: this machine shows {found} CUDA devices; use cpu")
+        raise SettingError(
+            f"--device {device}: this machine shows {found} CUDA devices; use cpu, or start fewer "
+            "processes"
+        )
     return device
 
 
@@ -42,6 +53,25 @@ def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[An
     enabled = fit.precision != "float32"
     dtype = torch.float16 if fit.precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=enabled)
+
+
+@contextmanager
+def deterministic(fit: FitConfig) -> Iterator[None]:
+    """While entered, a GPU takes algorithms that give the same numbers each time, if asked for.
+
+    Raises:
+        RuntimeError: At an operation that has none.
+    """
+    if not fit.deterministic:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -2,7 +2,9 @@
 
 resize -> standardize bands -> mixture -> regions -> region spectra -> scale to [0, 1].
 
-Letters: H rows, W columns, B bands, R regions.
+Which pixels make a region is ``PrepareConfig.homogenize``.
+
+Letters: H rows, W columns, B bands, P valid pixels, R regions.
 """
 
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dmssn import mixture, moments
-from dmssn.config import MixtureConfig, PrepareConfig
+from dmssn.config import PrepareConfig
 from dmssn.cube import RowSource
 from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
 from dmssn.resample import OVERLAP, axis_weights, covered, wavelength_weights
@@ -47,7 +49,7 @@ def prepare(
 
     Args:
         cube: In memory or in a file; any number of bands.
-        config: Size, mixture and statistics.
+        config: Size, statistics, mixture, and which pixels share one spectrum.
         statistics: The training scenes' statistics, needed when ``config.statistics`` is
             "data set"; without them the cube's own are used.
 
@@ -85,7 +87,7 @@ def homogenize(
             f"{found.name}: values {FARTHEST:g} standard deviations and more from the training "
             "scenes'; bring it to their units"
         )
-    region_map = _regions(pixels, valid, config.mixture)
+    region_map = _regions(pixels, valid, config)
     if not valid.all():
         whole = np.zeros((*valid.shape, bands), dtype=np.float32)
         whole[valid] = pixels
@@ -97,11 +99,19 @@ def homogenize(
 
 
 def _regions(
-    pixels: NDArray[np.float32], valid: NDArray[np.bool_], config: MixtureConfig
+    pixels: NDArray[np.float32], valid: NDArray[np.bool_], config: PrepareConfig
 ) -> NDArray[np.int32]:
-    component_map = np.full(valid.shape, OUTSIDE, dtype=np.int32)
-    component_map[valid] = mixture.components(pixels, config)
-    return connected_regions(component_map)
+    """Region ids of shape (H, W), from standardized spectra (P, B) of the valid pixels."""
+    region_map = np.full(valid.shape, OUTSIDE, dtype=np.int32)
+    if config.homogenize == "none":
+        region_map[valid] = np.arange(len(pixels))
+        return region_map
+    labels = mixture.components(pixels, config.mixture)
+    if config.homogenize == "component":  # without the components that no pixel is of
+        region_map[valid] = np.unique(labels, return_inverse=True)[1]
+        return region_map
+    region_map[valid] = labels
+    return connected_regions(region_map)
 
 
 def clipped(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

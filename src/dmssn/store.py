@@ -73,7 +73,7 @@ class Manifest:
 
 
 class PreparedSet:
-    """A prepared set on disk, opened for training; its test scenes stay closed.
+    """A prepared set on disk, opened for training; its test scenes are closed to it.
 
     Raises:
         FileNotFoundError: There is no finished prepared set.
@@ -108,6 +108,19 @@ class PreparedSet:
             raise ValueError(
                 f"training takes train and val, not {split!r}: the test scenes are for evaluation"
             )
+        return self._names(split)
+
+    def test_names(self) -> list[str]:
+        """Scenes of the test split, for evaluation once training is over and for nothing else.
+
+        Whatever is chosen by their scores, an epoch or a setting, makes those scores worthless.
+
+        Raises:
+            ValueError: The split has no scene.
+        """
+        return self._names("test")
+
+    def _names(self, split: str) -> list[str]:
         names = self.manifest.splits.get(split, [])
         if not names:
             raise ValueError(f"{self.root}: no scene in the {split} split")

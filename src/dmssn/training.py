@@ -1,21 +1,27 @@
 """The training loop: minimizes the sum of a step's named loss terms, and can be resumed exactly.
 
-A stage is a ``step`` from a batch to terms, and a ``validate`` from nothing to metrics.
+A stage is a ``step`` from a batch to terms, and a ``validate`` from a network to metrics. A step's
+scenes are shared among the job's processes, and among the parts that each of them works through
+in turn; the gradient is that of all of them together, whatever their number.
 """
 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmssn import checkpoint
+from dmssn import interruptions, resuming
 from dmssn.config import FitConfig
+from dmssn.distributed import World
+from dmssn.interruptions import Interruption
+from dmssn.optimizing import make_optimizer, rate_factor
+from dmssn.resuming import Progress
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -25,8 +31,14 @@ CHECKED_EVERY = 50
 """Steps between two looks at the loss on a GPU: each look waits for all that is under way."""
 
 
-class Batches(Sized, Iterable[Any], Protocol):
-    """The batches of an epoch."""
+class Steps(Protocol):
+    """The steps of an epoch."""
+
+    per_epoch: int
+    """How many there are."""
+
+    def __call__(self, epoch: int, start: int) -> Iterable[Sequence[Any]]:
+        """The parts of each step of an epoch that are this process's, from step ``start`` on."""
 
 
 class Log(Protocol):
@@ -36,119 +48,155 @@ class Log(Protocol):
         """Record named values."""
 
 
-@dataclass
-class Progress:
-    """Where the loop is; what a resume file holds besides tensors."""
+Save = Callable[[str, nn.Module, dict[str, float]], None]
+"""Writes the checkpoint named "last" or "best"."""
+Between = Callable[[], None]
+"""To be called now and then, by all processes alike: ends the program if that was asked for."""
 
-    epoch: int = 0
-    """Epochs done."""
-    step: int = 0
-    """Optimizer steps done."""
-    best: float = -math.inf
-    """Best validation score so far."""
+
+class _AskedToEnd(Exception):
+    """Some process of the job was; holds the flags of ``Interruption``."""
 
 
 class Trainer(Generic[Network]):
     """One stage of training.
 
     Args:
-        network: What is trained.
-        step: From a batch to named loss terms, already weighted.
-        validate: From the (averaged) network to named metrics; ``score`` among them is what
-            the best epoch has most of.
+        network: What is trained; all processes take the first one's weights.
+        step: From a part of a step, and the shares it has of all that the step's terms are means
+            over, to named loss terms, already weighted and times the share.
+        weigh: How much of each of these a part has, such as pixels and images.
+        validate: From the (averaged) network to named metrics, the same in all processes;
+            ``score`` among them is what the best epoch has most of.
         config: Epochs, rates, precision.
+        world: The job's processes.
     """
 
     def __init__(
         self,
         network: Network,
-        step: Callable[[Any], dict[str, Tensor]],
-        validate: Callable[[Network], dict[str, float]],
+        step: Callable[[Any, Sequence[float]], dict[str, Tensor]],
+        weigh: Callable[[Any], Sequence[float]],
+        validate: Callable[[Network, Between], dict[str, float]],
         config: FitConfig,
+        world: World | None = None,
     ) -> None:
         """Nothing runs yet."""
         self.network = network
         self.step = step
+        self.weigh = weigh
         self.validate = validate
         self.config = config
+        self.world = world or World()
+        self.world.copy_from_first(list(network.state_dict().values()))
         self.averaged = copy.deepcopy(network).requires_grad_(False) if config.ema else network
-        self.optimizer = torch.optim.AdamW(
-            _decay_groups(network, config.weight_decay), lr=config.learning_rate
-        )
+        self.optimizer = make_optimizer(network, config)
         self.device = next(network.parameters()).device
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
         self.progress = Progress()
+        self.totals: dict[str, Tensor] = {}
+        self.interruption = Interruption()
 
-    def fit(
-        self,
-        batches: Callable[[int], Batches],
-        log: Log,
-        save: Callable[[str, nn.Module, dict[str, float]], None],
-        resume_file: Path,
-    ) -> None:
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or the score has not risen for too long."""
+        stale = bool(self.config.patience) and self.progress.stale >= self.config.patience
+        return self.progress.epoch >= self.config.epochs or stale
+
+    def fit(self, steps: Steps, log: Log, save: Save, resume_file: Path) -> None:
         """Train up to the last epoch, from wherever the loop is.
 
+        Asked to end (SIGTERM, Ctrl-C), it writes the resume file first.
+
         Args:
-            batches: The batches of an epoch.
+            steps: The steps of an epoch.
             log: Receives losses, metrics, rate and time left.
-            save: Writes the checkpoint named "last" or "best".
-            resume_file: Rewritten after each epoch.
+            save: Writes checkpoints, in the first process.
+            resume_file: Rewritten after each epoch, and every ``checkpoint_steps``.
 
         Raises:
             FloatingPointError: A loss term is not finite, or the score of a validation; the
                 message names it.
+            SystemExit: After SIGTERM, with 143.
+            KeyboardInterrupt: After Ctrl-C.
+            ConnectionError: Another process of the job is gone.
         """
-        while self.progress.epoch < self.config.epochs:
-            began = time.monotonic()
-            terms = self._epoch(batches(self.progress.epoch), log)
-            self.progress.epoch += 1
-            done = self.progress.epoch
-            scores: dict[str, float] = {}
-            if done % self.config.validate_every == 0 or done == self.config.epochs:
-                self.averaged.eval()
-                scores = self.validate(self.averaged)
-                self._keep(scores, save)
-            left = (time.monotonic() - began) * (self.config.epochs - done)
-            log(epoch=done, **terms, **scores, seconds_left=round(left))
-            self.save_state(resume_file)
+        asked: list[float] = []
+        with self.interruption:
+            try:
+                while not self.finished:
+                    self._pass(steps, log, save, resume_file)
+            except _AskedToEnd as error:
+                asked = error.args[0]
+            if asked:
+                self.save_state(resume_file)
+        if asked:
+            log(stopped="go on with --resume", step=self.progress.step)
+            interruptions.end(asked)
 
-    def _keep(
-        self,
-        scores: dict[str, float],
-        save: Callable[[str, nn.Module, dict[str, float]], None],
-    ) -> None:
+    def _pass(self, steps: Steps, log: Log, save: Save, resume_file: Path) -> None:
+        """An epoch, or what is left of it, and its validation."""
+        began = time.monotonic()
+        begun_at = self.progress.into
+        terms = self._epoch(steps, log, resume_file)
+        done = self.progress.epoch + 1
+        scores: dict[str, float] = {}
+        if done % self.config.validate_every == 0 or done == self.config.epochs:
+            self.averaged.eval()
+            scores = self.validate(self.averaged, self._between)
+        self.progress.epoch, self.progress.into, self.totals = done, 0, {}
+        if scores:
+            self._keep(scores, save)
+        whole = steps.per_epoch / max(1, steps.per_epoch - begun_at)
+        left = (time.monotonic() - began) * whole * (self.config.epochs - done)
+        rate = self._rate(self.progress.step - 1, steps.per_epoch)
+        log(epoch=done, **terms, **scores, learning_rate=rate, seconds_left=round(left))
+        self.save_state(resume_file)
+
+    def _keep(self, scores: dict[str, float], save: Save) -> None:
         if not math.isfinite(scores["score"]):
             raise FloatingPointError(
                 f"the validation score is not finite after epoch {self.progress.epoch}: "
                 f"{_listed(scores)}; lower the learning rate"
             )
-        save("last", self.averaged, scores)
+        told = {"epoch": self.progress.epoch, **scores}
+        save("last", self.averaged, told)
+        self.progress.stale += 1
         if scores["score"] > self.progress.best:
-            self.progress.best = scores["score"]
-            save("best", self.averaged, scores)
+            self.progress.best, self.progress.stale = scores["score"], 0
+            save("best", self.averaged, told)
 
-    def _epoch(self, batches: Batches, log: Log) -> dict[str, float]:
-        """One pass; returns the mean of each term."""
+    def _epoch(self, steps: Steps, log: Log, resume_file: Path) -> dict[str, float]:
+        """One pass, from where the loop is in it; returns the mean of each term."""
         self.network.train()
-        totals: dict[str, Tensor] = {}
         began = said = time.monotonic()
-        for done, batch in enumerate(batches, start=1):
-            self._set_rate(len(batches))
-            terms = self.step(batch)
-            self._minimize(terms)
-            for name, term in terms.items():
-                totals[name] = totals.get(name, torch.zeros_like(term)) + term.detach()
+        start, count = self.progress.into, steps.per_epoch
+        for parts in steps(self.progress.epoch, start):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate(self.progress.step, count)
+            self._take(parts)
+            self.progress.into += 1
+            done = self.progress.into
             if time.monotonic() - said > SAID_EVERY:
                 said = time.monotonic()
-                left = (said - began) / done * (len(batches) - done)
-                log(
-                    step=self.progress.step,
-                    of=len(batches) * self.config.epochs,
-                    loss=float(sum(totals.values())) / done,
-                    epoch_seconds_left=round(left),
-                )
+                left = (said - began) / (done - start) * (count - done)
+                # Of this process's scenes, as if they were all.
+                loss = float(sum(self.totals.values())) / done * self.world.size
+                of = count * self.config.epochs
+                log(step=self.progress.step, of=of, loss=loss, epoch_seconds_left=round(left))
+            every = self.config.checkpoint_steps
+            if every and self.progress.step % every == 0 and done < count:
+                self.save_state(resume_file)
+        totals = self._gathered_totals()
         self._check(totals)
-        return {name: total.item() / len(batches) for name, total in totals.items()}
+        return {name: total.item() / count for name, total in totals.items()}
+
+    def _gathered_totals(self) -> dict[str, Tensor]:
+        """Sums of the terms over the epoch's steps so far, of all processes; kept in the first."""
+        sums = {name: self.world.sum(total.clone()) for name, total in self.totals.items()}
+        kept = 1.0 if self.world.first else 0.0
+        self.totals = {name: total * kept for name, total in sums.items()}
+        return sums
 
     def _check(self, terms: Mapping[str, Tensor]) -> None:
         if not all(math.isfinite(term) for term in torch.stack(list(terms.values())).tolist()):
@@ -157,11 +205,29 @@ class Trainer(Generic[Network]):
                 "lower the learning rate"
             )
 
-    def _minimize(self, terms: dict[str, Tensor]) -> None:
-        if self.device.type == "cpu" or self.progress.step % CHECKED_EVERY == 0:
-            self._check(terms)
+    def _take(self, parts: Sequence[Any]) -> None:
+        """One step of the optimizer, with all processes' parts."""
+        weights = torch.tensor([self.weigh(part) for part in parts], dtype=torch.float64)
+        flags = torch.tensor(self.interruption.flags, dtype=torch.float64)
+        sums = self.world.sum(torch.cat([weights.sum(dim=0), flags]))
+        whole, asked = sums[: -len(flags)], sums[-len(flags) :]
+        if asked.any():
+            raise _AskedToEnd(asked.tolist())
+        # What is left to chance depends on seed, step and process alone, so that a resumed run
+        # needs no generator's state, nor as many processes as before.
+        torch.manual_seed(_mixed(self.config.seed, self.progress.step, self.world.rank))
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(torch.stack(list(terms.values())).sum()).backward()
+        for part, share in zip(parts, (weights / whole.clamp(min=1)).tolist(), strict=True):
+            terms = self.step(part, share)
+            if self.device.type == "cpu" or self.progress.step % CHECKED_EVERY == 0:
+                self._check(terms)
+            self.scaler.scale(torch.stack(list(terms.values())).sum()).backward()
+            for name, term in terms.items():
+                self.totals[name] = self.totals.get(name, torch.zeros_like(term)) + term.detach()
+        self._minimize()
+
+    def _minimize(self) -> None:
+        self._add_gradients()
         if self.config.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
@@ -171,6 +237,23 @@ class Trainer(Generic[Network]):
         if self.config.ema:
             self._average()
 
+    def _add_gradients(self) -> None:
+        """Give every process the sum of all processes' gradients.
+
+        In one message: the networks have 7 MB of gradients, too few for sending some of them
+        while others are computed (as DistributedDataParallel does) to gain anything.
+        """
+        if self.world.size == 1:
+            return
+        grads = [p.grad for p in self.network.parameters() if p.grad is not None]
+        summed = self.world.sum(torch.cat([grad.flatten() for grad in grads]))
+        for grad, part in zip(grads, summed.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(part.view_as(grad))
+
+    def _between(self) -> None:
+        if (asked := self.world.sum(torch.tensor(self.interruption.flags))).any():
+            raise _AskedToEnd(asked.tolist())
+
     @torch.no_grad()
     def _average(self) -> None:
         # Early on the average follows the weights, or it would remember their random start.
@@ -179,24 +262,14 @@ class Trainer(Generic[Network]):
             list(self.averaged.parameters()), list(self.network.parameters()), 1 - decay
         )
 
-    def _set_rate(self, steps: int) -> None:
-        rate = self.config.learning_rate * rate_factor(self.config, self.progress.step, steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _rate(self, step: int, per_epoch: int) -> float:
+        return self.config.learning_rate * rate_factor(self.config, step, per_epoch)
 
     def save_state(self, path: Path) -> None:
         """Write all that is needed to go on as if nothing had happened."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        if self.config.ema:
-            tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
-        tensors["random.cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            tensors["random.cuda"] = torch.cuda.get_rng_state()
-        provenance = {**vars(self.progress), "scaler": self.scaler.state_dict()}
-        header = checkpoint.Header(stage="resume", bands=0, provenance=provenance)
-        checkpoint.save(path, header, tensors)
+        self._gathered_totals()
+        if self.world.first:
+            resuming.save_state(path, self._state, self.progress, self.totals)
 
     def load_state(self, path: Path) -> None:
         """Go on from a resume file.
@@ -205,52 +278,21 @@ class Trainer(Generic[Network]):
             FileNotFoundError: There is no such file.
             ValueError: It is damaged or of another network.
         """
-        header, tensors = checkpoint.load(path, "resume")
-        checkpoint.load_weights(self.network, _under("network.", tensors), path)
-        if self.config.ema:
-            checkpoint.load_weights(self.averaged, _under("averaged.", tensors), path)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimizer.", tensors).items():
-            index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        torch.set_rng_state(tensors["random.cpu"])
-        if torch.cuda.is_available() and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"])
-        state = dict(header.provenance)
-        self.scaler.load_state_dict(state.pop("scaler", self.scaler.state_dict()))
-        self.progress = Progress(**state)
+        self.progress, totals = resuming.load_state(path, self._state)
+        kept = 1.0 if self.world.first else 0.0
+        self.totals = {name: total.to(self.device) * kept for name, total in totals.items()}
+
+    @property
+    def _state(self) -> resuming.State:
+        averaged = self.averaged if self.config.ema else None
+        return resuming.State(self.network, averaged, self.optimizer, self.scaler)
 
 
-def rate_factor(config: FitConfig, step: int, steps_per_epoch: int) -> float:
-    """The learning rate's share of its height at a step, in [0, 1].
-
-    The cosine schedule is Loshchilov and Hutter 2017 (one period, no restart).
-    """
-    if config.schedule == "step":
-        return config.step_factor ** (step // steps_per_epoch // config.step_epochs)
-    total = config.epochs * steps_per_epoch
-    rise = round(config.warmup * total)
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-
-def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases and norms (one dimension) do not."""
-    weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+def _mixed(*numbers: int) -> int:
+    """One seed from several numbers, any of which changes it entirely."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 def _listed(values: Mapping[str, float | Tensor]) -> str:
     numbers = {k: v.item() if isinstance(v, Tensor) else v for k, v in values.items()}
     return ", ".join(f"{name} = {number:g}" for name, number in numbers.items())
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -2,62 +2,119 @@
 
 import copy
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dmssn import metrics
-from dmssn.batches import Batch, validation_batches
+from dmssn.batches import Batch, pack
 from dmssn.config import FitConfig
 from dmssn.devices import precision
+from dmssn.distributed import World
 from dmssn.models.network import DMSSN
 from dmssn.store import PreparedSet
 
-Network = TypeVar("Network", bound=nn.Module)
-
 AGREEMENT = 0.02
 """Most that compiled or low-precision saliency may differ from plain float32, on average."""
+QUICK = ("mae", "f_mean", "f_max", "auc")
+"""Metrics that are quick enough for every epoch."""
 
 
-def mean_terms(
-    network: Network,
-    terms: Callable[[Network, Batch], dict[str, Tensor]],
+def scene_table(
     prepared: PreparedSet,
-    batch_size: int,
-    device: torch.device,
-) -> dict[str, float]:
-    """Loss terms over the validation scenes, each scene weighing the same."""
-    totals: dict[str, float] = {}
-    with torch.inference_mode():
-        for batch in validation_batches(prepared, batch_size):
-            for name, term in terms(network, batch.to(device)).items():
-                totals[name] = totals.get(name, 0.0) + float(term) * len(batch.mask)
-    scenes = len(prepared.names("val"))
-    return {name: total / scenes for name, total in totals.items()}
+    names: Sequence[str],
+    columns: Sequence[str],
+    measure: Callable[[Batch], list[dict[str, float]]],
+    *,
+    batch: int,
+    world: World | None = None,
+    between: Callable[[], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Measure scenes, each in one process of the job and each once.
 
+    Args:
+        prepared: Holds the scenes.
+        names: Which ones.
+        columns: Keys of what is measured.
+        measure: From a batch to the numbers of each of its scenes; a number may be NaN.
+        batch: Scenes measured at once.
+        world: The job's processes.
+        between: Called by all processes, equally often, between batches.
 
-def score_detector(
-    network: DMSSN, prepared: PreparedSet, fit: FitConfig, device: torch.device
-) -> dict[str, float]:
-    """Means over the validation scenes, at the network's size, of a few quick metrics.
-
-    A metric that no scene defines, such as the AUC of empty masks, is left out.
+    Returns:
+        Scene to numbers by column, the same in all processes.
     """
-    rows = []
-    for batch in validation_batches(prepared, fit.batch):
-        moved = batch.to(device)
-        with torch.inference_mode(), precision(fit, device):
-            saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
+    world = world or World()
+    numbers = torch.zeros(len(names), len(columns), dtype=torch.float64)
+    mine = world.share(list(enumerate(names)))
+    for first in range(0, len(world.share(names, of=0)), batch):  # as often in all processes
+        if between:
+            between()
+        some = mine[first : first + batch]
+        if some:
+            packed = pack([prepared.read(name) for _, name in some])
+            with torch.inference_mode():
+                found = measure(packed)
+            for (place, _), scene in zip(some, found, strict=True):
+                numbers[place] = torch.tensor([scene[column] for column in columns])
+    world.sum(numbers)
+    return {
+        name: dict(zip(columns, row, strict=True))
+        for name, row in zip(names, numbers.tolist(), strict=True)
+    }
+
+
+def score_scenes(
+    network: DMSSN,
+    prepared: PreparedSet,
+    names: Sequence[str],
+    fit: FitConfig,
+    device: torch.device,
+    world: World | None = None,
+    between: Callable[[], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """A few quick metrics of each scene, at the network's size; NaN where one is not defined.
+
+    Args:
+        network: On ``device``, not training.
+        prepared: Holds the scenes.
+        names: Which ones.
+        fit: Its batch and precision.
+        device: Where the network is.
+        world: The job's processes, which share the scenes.
+        between: As ``scene_table`` takes it.
+    """
+
+    def measure(batch: Batch) -> list[dict[str, float]]:
         masks = batch.mask > 0
         counted = torch.ones_like(masks) if batch.counted is None else batch.counted
-        for scene, mask, known in zip(saliency.float().cpu(), masks, counted, strict=True):
-            rows.append(_quick_metrics(scene[known][None].numpy(), mask[known][None].numpy()))
-    means = {f"val/{name}": _mean_defined([row[name] for row in rows]) for name in rows[0]}
-    return {name: mean for name, mean in means.items() if not math.isnan(mean)}
+        maps = saliency_of(network, batch, fit, device)
+        return [
+            _quick_metrics(scene[known][None].numpy(), mask[known][None].numpy())
+            for scene, mask, known in zip(maps, masks, counted, strict=True)
+        ]
+
+    return scene_table(
+        prepared, names, QUICK, measure, batch=fit.batch, world=world, between=between
+    )
+
+
+def saliency_of(network: DMSSN, batch: Batch, fit: FitConfig, device: torch.device) -> Tensor:
+    """Saliency of a batch, float32 on the CPU, (N, 1, H, W)."""
+    moved = batch.to(device)
+    with torch.inference_mode(), precision(fit, device):
+        saliency = network.saliency(moved.spectra, moved.region_map, moved.packing)
+    return saliency.float().cpu()
+
+
+def means(scenes: Mapping[str, Mapping[str, float]], prefix: str = "") -> dict[str, float]:
+    """Mean of each number over the scenes it is defined for; left out if it is for none."""
+    columns = list(next(iter(scenes.values())))
+    found = {c: _mean_defined([row[c] for row in scenes.values()]) for c in columns}
+    return {prefix + c: mean for c, mean in found.items() if not math.isnan(mean)}
 
 
 def agreement(network: DMSSN, batch: Batch, fit: FitConfig, device: torch.device) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from dmssn.config import DataConfig, OrientationChoice, PrepareConfig, Recipe, SettingError
-from dmssn.recipes import read_recipe
+from dmssn.recipes import find_recipe, read_recipe
 
 if TYPE_CHECKING:
     from dmssn.preparing_sets import Report
@@ -28,7 +28,7 @@ def main(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    recipe: Path | None = None,
+    recipe: str | None = None,
     split: str | None = None,
     fold: str | None = None,
     val: float | None = None,
@@ -37,6 +37,7 @@ def main(
     size: int | None = None,
     bands: int | None = None,
     statistics: Literal["self", "data set"] | None = None,
+    homogenize: Literal["region", "component", "none"] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     shard: str = "1/1",
@@ -52,7 +53,8 @@ def main(
     same call again goes on where an interrupted one stopped.
 
     Args:
-        source: Name of the data set, or a recipe (.toml).
+        source: Name of the data set, or a recipe: a file, or the name of one that comes with the
+            program.
         root: Folder of the data set.
         output: Prepared set to write.
         recipe: Recipe whose [prepare] and [data] apply where no option says otherwise.
@@ -64,6 +66,7 @@ def main(
         size: Side in pixels of the square every scene is squeezed to.
         bands: Bands every cube is brought to; 0 keeps the cubes' own.
         statistics: Whose mean and spread standardize the bands.
+        homogenize: Pixels that share one spectrum: of a region, of a component anywhere, or none.
         workers: Processes; by default one a core, as far as the memory goes.
         scheduler: Address of a Dask cluster that does the work (extra `cluster`).
         shard: k/n: prepare the k-th of n parts of the scenes, for a batch array.
@@ -77,7 +80,7 @@ def main(
     """
     settings = _settings(source, root, output, recipe)
     data = {"split": split, "fold": fold, "val": val, "seed": seed, "orientation": orientation}
-    ways = {"size": size, "bands": bands, "statistics": statistics}
+    ways = {"size": size, "bands": bands, "statistics": statistics, "homogenize": homogenize}
     settings = replace(
         settings, data=_changed(settings.data, data), prepare=_changed(settings.prepare, ways)
     )
@@ -114,23 +117,24 @@ def main(
     )
 
 
-def _settings(source: str, root: Path | None, output: Path | None, recipe: Path | None) -> Recipe:
+def _settings(source: str, root: Path | None, output: Path | None, recipe: str | None) -> Recipe:
     """The settings of a recipe, or of a data set by name with or without one."""
     if root is None:
-        if not source.endswith(".toml"):
-            raise SettingError(
-                f"give a recipe (.toml), or a data set and its folder: "
-                f"dmssn prepare {source} ROOT -o PREPARED"
-            )
         if recipe is not None:
             raise SettingError(f"two recipes, {source} and --recipe {recipe}; give one")
         given: dict[str, Any] = {} if output is None else {"prepared": str(output)}
-        return read_recipe(Recipe, Path(source), given)
+        try:
+            path = find_recipe(source)
+        except SettingError as error:
+            raise SettingError(
+                f"{error}; a data set goes with its folder: dmssn prepare {source} ROOT -o PREPARED"
+            ) from None
+        return read_recipe(Recipe, path, {"data": given})
     if output is None:
         raise SettingError("--output is missing: the folder of the prepared set")
     given = {"set": source, "scenes": str(root), "prepared": str(output)}
     if recipe is not None:
-        return read_recipe(Recipe, recipe, given)
+        return read_recipe(Recipe, find_recipe(recipe), {"data": given})
     return Recipe(data=DataConfig(set=source, scenes=root, prepared=output))
 
 

@@ -1,6 +1,7 @@
 """dmssn train recipes/smoke.toml --teacher runs/smoke-teacher --run runs/smoke.
 
-On a GPU the same line; nothing in the recipe changes.
+On a GPU the same line; on several, and several machines, ``torchrun --nproc-per-node N -m dmssn``
+in place of ``dmssn``. Nothing in the recipe changes.
 """
 
 from pathlib import Path
@@ -8,35 +9,50 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from dmssn.commands.recipe_options import RecipeOptions
+
 
 def main(
-    recipe: Path,
+    recipe: str,
     *,
-    run: Annotated[Path, Parameter(name="--run")],
+    run: Annotated[Path, Parameter(name=["--run", "-o"])],
     teacher: Path | None = None,
     init: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     threads: int | None = None,
+    tensorboard: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[RecipeOptions, Parameter(name="*")] = RecipeOptions(),  # noqa: B008
 ) -> None:
     """Train the detector: student and transformer together (stage 2).
 
     Args:
-        recipe: TOML recipe; its data.prepared is a set made by ``dmssn prepare``.
+        recipe: TOML recipe, or the name of one that comes with the program; its data.prepared is a
+            set made by ``dmssn prepare``.
         run: Folder for the log and the checkpoints; best.safetensors is the detector.
         teacher: Run folder or checkpoint of the teacher; overrides detector.teacher.
         init: Detector to start from (fine-tuning): a run folder, a checkpoint, or the name of one
             that comes with the program.
         resume: Go on with an interrupted run.
-        device: auto, cpu, cuda or cuda:N.
-        threads: CPU threads.
+        device: auto, cpu, cuda or cuda:N; each of several processes has a GPU of its own.
+        threads: CPU threads (of each process).
+        tensorboard: Write events for TensorBoard too (extra `tensorboard`), into RUN/tensorboard.
+        options: Keys of the recipe that are overruled.
     """
-    from dmssn.config import Recipe
     from dmssn.devices import choose_device
-    from dmssn.recipes import read_recipe
+    from dmssn.distributed import first_process
     from dmssn.stages import train_detector
 
-    settings = read_recipe(Recipe, recipe)
+    settings = options.read(recipe, ("detector",))
     chosen = choose_device(device, threads)
-    train_detector(settings, run, device=chosen, resume=resume, init=init, teacher_path=teacher)
-    print(run / "best.safetensors")
+    train_detector(
+        settings,
+        run,
+        device=chosen,
+        resume=resume,
+        init=init,
+        teacher_path=teacher,
+        tensorboard=tensorboard,
+    )
+    if first_process():
+        print(run / "best.safetensors")

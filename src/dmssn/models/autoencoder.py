@@ -100,7 +100,7 @@ def _weighted_sum(weight: Tensor, table: Tensor) -> Tensor:
     return total.to(table.dtype)
 
 
-def _centred(spectra: Tensor, packing: Packing | None) -> Tensor:
+def centred(spectra: Tensor, packing: Packing | None) -> Tensor:
     """A packed table less the mean spectrum of each image; a dense batch as it is.
 
     The norm after the first layer takes a constant out anyway, but by then a product with
@@ -156,11 +156,11 @@ class Layer(nn.Module):
         if packing is None:
             x = self.conv(x)
             return x if self.plain else F.gelu(instance_norm(x))
-        x = F.linear(x, self.conv.weight.flatten(1), self.conv.bias)
-        if self.plain:
-            return x
-        activated: Tensor = _NormGELU.apply(x, packing)
-        return activated
+        # A norm takes a bias out again; Adam would make full steps of its gradient, mere rounding.
+        bias = self.conv.bias if self.plain else None
+        x = F.linear(x, self.conv.weight.flatten(1), bias)
+        made: Tensor = x if self.plain else _NormGELU.apply(x, packing)
+        return made
 
 
 class Student(nn.Module):
@@ -181,14 +181,14 @@ class Student(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing | None = None) -> AutoencoderOutput:
         """Encode and decode spectra in [0, 1], dense (N, B, H, W) or packed (R, B)."""
-        encoded = self.encoder[0](_centred(x, packing), packing)
+        encoded = self.encoder[0](centred(x, packing), packing)
         code = self.encoder[1](encoded, packing)
         decoded = self.decoder[0](code, packing)
         return AutoencoderOutput(encoded, code, decoded, self.decoder[1](decoded, packing))
 
     def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         """Only the code, (N, C, H, W) or (R, C)."""
-        return _run(self.encoder, _centred(x, packing), packing)
+        return _run(self.encoder, centred(x, packing), packing)
 
 
 class TeacherBlock(nn.Module):
@@ -271,14 +271,14 @@ class Teacher(nn.Module):
     def features(self, x: Tensor, packing: Packing | None = None) -> Features:
         """Only what the student imitates, two thirds of the work; raises as ``forward`` does."""
         self._refuse_table(packing)
-        encoded = _run(self.encoder[:3], _centred(x, packing), packing)
+        encoded = _run(self.encoder[:3], centred(x, packing), packing)
         code = _run(self.encoder[3:], encoded, packing)
         return Features(encoded, code, _run(self.decoder[:2], code, packing))
 
     def encode(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         """Only the code, (N, 32, H, W) or (R, 32); raises as ``forward`` does."""
         self._refuse_table(packing)
-        return _run(self.encoder, _centred(x, packing), packing)
+        return _run(self.encoder, centred(x, packing), packing)
 
     def _refuse_table(self, packing: Packing | None) -> None:
         if self.spatial and packing is not None:

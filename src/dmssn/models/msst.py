@@ -4,17 +4,19 @@ Qin et al., "DMSSN: Distilled Mixed Spectral-Spatial Network for Hyperspectral S
 Detection", IEEE TGRS 62, 2024, arXiv 2404.00694. Four stages of attention blocks over ever
 coarser maps; the head sums their outputs at full size.
 
-Letters: N images, C channels, H rows, W columns, G heads of both groups, D channels of a head,
-L query positions (H * W), S key positions (those of the reduced map, h * w).
+Letters: N images, C channels, H rows, W columns (h, w of a smaller map).
 """
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from dmssn.models.attention import Attention, Dropout, HeadGroups
 
 LEAST_SIDE = 32  # below it the first stage's map is smaller than one key of the reduced map
 
@@ -30,7 +32,9 @@ class MSSTConfig:
     channels: tuple[int, ...] = (32, 64, 96, 128)
     """Width; a multiple of 32 and of the stage's heads."""
     heads: tuple[int, ...] = (1, 2, 4, 8)
-    """Heads in each of the two groups."""
+    """Heads in each group."""
+    head_groups: HeadGroups = "both"
+    """The groups there are; published: both."""
     reductions: tuple[int, ...] = (8, 4, 2, 1)
     """Side of the square of positions that becomes one key."""
     mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
@@ -47,92 +51,14 @@ class MSSTConfig:
         sizes = (self.channels, self.heads, self.reductions, self.mlp_ratios)
         if any(len(size) != len(self.depths) for size in sizes):
             raise ValueError("depths, channels, heads, reductions and mlp_ratios differ in length")
+        if self.head_groups not in get_args(HeadGroups):
+            known = ", ".join(map(repr, get_args(HeadGroups)))
+            raise ValueError(f"head_groups must be one of {known}, got {self.head_groups!r}")
         for channels, heads in zip(self.channels, self.heads, strict=True):
             if channels % 32 or channels % heads:
                 raise ValueError(
                     f"channels must be multiples of 32 and of the heads, got {channels} for {heads}"
                 )
-
-
-class Dropout(nn.Dropout):
-    """Dropout that is several times faster on a CPU than PyTorch's: a quarter of the draws.
-
-    Each 64-bit draw decides for four numbers; the rate is met to 1 / 65536.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape; zeros with probability ``p`` in training, the rest scaled by 1 / (1 - p)."""
-        if not self.training or self.p == 0:
-            return x
-        if x.device.type != "cpu":
-            return F.dropout(x, self.p)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        threshold = round(self.p * 2**16) - 2**15
-        keep = draws.view(torch.int16)[: x.numel()] >= threshold
-        factor = keep.to(x.dtype).mul_(1 / (1 - self.p))
-        # In x's order of memory, or multiplying would have to hop.
-        return x * factor.as_strided(x.shape, torch.empty_like(x, device="meta").stride())
-
-
-class Attention(nn.Module):
-    """Two groups of heads with the same queries' input and different keys and values.
-
-    The spatial group's keys and values see 3x3 neighbourhoods of the reduced map (depthwise, then
-    1x1 convolutions), the spectral group's one position each (1x1 convolutions).
-    """
-
-    def __init__(
-        self, channels: int, heads: int, reduction: int, dropout: float, attention_dropout: float
-    ) -> None:
-        """``heads`` is that of one group; each group attends with all the channels."""
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Conv2d(channels, 2 * channels, kernel_size=1)
-        # At a height or width that the reduction does not divide, the last rows or columns
-        # become no keys, as in the published network.
-        self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
-        self.spatial_key = _depthwise_separable(channels)
-        self.spatial_value = _depthwise_separable(channels)
-        self.spectral_key = nn.Conv2d(channels, channels, kernel_size=1)
-        self.spectral_value = nn.Conv2d(channels, channels, kernel_size=1)
-        self.project = nn.Conv2d(2 * channels, channels, kernel_size=1)
-        self.attention_dropout = Dropout(attention_dropout)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
-        images, _, height, width = x.shape
-        reduced = self.reduce(x)
-        key = torch.cat([self.spatial_key(reduced), self.spectral_key(reduced)], dim=1)
-        value = torch.cat([self.spatial_value(reduced), self.spectral_value(reduced)], dim=1)
-        mixed = self._attend(*(self._split(part) for part in (self.query(x), key, value)))
-        mixed = mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
-        projected: Tensor = self.dropout(self.project(mixed))
-        return projected
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Queries (N, 2G, L, D), keys and values (N, 2G, S, D) to (N, 2G, L, D)."""
-        rate = self.attention_dropout.p if self.training else 0.0
-        if rate and query.device.type == "cpu":
-            # PyTorch's kernel for CPUs knows no dropout, and what stands in draws it slowly.
-            scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
-            mixed: Tensor = self.attention_dropout(scores.softmax(dim=-1)) @ value
-            return mixed
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
-
-    def _split(self, x: Tensor) -> Tensor:
-        """(N, 2C, H, W) to (N, 2G, L, D): the spatial group's heads, then the spectral one's."""
-        images, _, height, width = x.shape
-        # Through (N, H, W, 2C), which costs no copy: the maps here are channels-last.
-        by_position = x.permute(0, 2, 3, 1).reshape(images, height * width, 2 * self.heads, -1)
-        return by_position.transpose(1, 2)
-
-
-def _depthwise_separable(channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels),
-        nn.Conv2d(channels, channels, kernel_size=1),
-    )
 
 
 class MLP(nn.Module):
@@ -178,7 +104,12 @@ class Block(nn.Module):
         channels, heads = config.channels[stage], config.heads[stage]
         self.attention_norm = nn.GroupNorm(4, channels)
         self.attention = Attention(
-            channels, heads, config.reductions[stage], config.dropout, config.attention_dropout
+            channels,
+            heads,
+            config.reductions[stage],
+            config.dropout,
+            config.attention_dropout,
+            config.head_groups,
         )
         self.mlp_norm = nn.GroupNorm(4, channels)
         self.mlp = MLP(channels, config.mlp_ratios[stage] * channels, config.dropout)

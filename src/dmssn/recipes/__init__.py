@@ -1,12 +1,14 @@
 """Recipes: settings in TOML; an unknown key is an error that suggests.
 
-Every command that prepares or trains takes one; ``recipes/`` holds commented examples.
+Every command that prepares or trains takes one: a file, or the name of one that comes with the
+package, whose commented files lie beside this module.
 """
 
 import dataclasses
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -15,31 +17,84 @@ from dmssn.config import SettingError
 
 T = TypeVar("T")
 
+FOLDER = Path(__file__).parent
+"""Where the recipes that come with the package lie."""
 
-def read_recipe(kind: type[T], path: Path, data: dict[str, Any] | None = None) -> T:
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.toml"))
+
+
+def find_recipe(text: str) -> Path:
+    """The file of a recipe: of a path, or of the name of one that comes with the package.
+
+    A file wins over a name.
+
+    Raises:
+        SettingError: There is neither.
+    """
+    path, name = Path(text), text.lower().replace("_", "-")
+    if path.is_file():
+        return path
+    names = recipe_names()
+    if name in names:
+        return FOLDER / f"{name.replace('-', '_')}.toml"
+    near = get_close_matches(name.removesuffix(".toml"), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SettingError(
+        f"no recipe {text!r}: neither a file nor one that comes with the program "
+        f"({', '.join(names)}){hint}"
+    )
+
+
+def read_recipe(kind: type[T], path: Path, changes: Mapping[str, Any] | None = None) -> T:
     """Read a TOML recipe into a config dataclass.
 
     Args:
         kind: The dataclass.
         path: The recipe.
-        data: Values that go before those of the recipe's table ``data``.
+        changes: Tables of values that go before the recipe's own.
 
     Raises:
         SettingError: The file is not TOML, or a key or value is not one of the config's.
         FileNotFoundError: There is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such recipe; recipes/ holds examples")
+        raise FileNotFoundError(
+            f"{path}: no such recipe; with the program come {', '.join(recipe_names())}"
+        )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: not a TOML file: {error}") from None
     try:
-        if data and isinstance(table.get("data", {}), dict):
-            table["data"] = table.get("data", {}) | data
-        return from_table(kind, table)
+        return from_table(kind, _merged(table, changes or {}))
     except SettingError as error:
-        raise SettingError(f"{path}: {error}") from None
+        overruled = " as overruled" if any((changes or {}).values()) else ""
+        raise SettingError(f"{path}{overruled}: {error}") from None
+
+
+def _merged(table: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with the values of another before its own, however deep."""
+    merged = dict(table)
+    for key, value in changes.items():
+        below = merged.get(key, {})
+        if isinstance(value, Mapping) and isinstance(below, dict):
+            value = _merged(below, value)
+        merged[key] = value
+    return merged
+
+
+def hints_by_key(kind: type, where: str = "") -> dict[str, Any]:
+    """The type of every setting of a config dataclass by its full key, ``detector.fit.epochs``."""
+    found: dict[str, Any] = {}
+    for key, hint in get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            found |= hints_by_key(typing.cast(type, hint), f"{where}{key}.")
+        else:
+            found[where + key] = hint
+    return found
 
 
 def from_table(kind: type[T], table: dict[str, Any], where: str = "") -> T:

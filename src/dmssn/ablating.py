@@ -1,0 +1,222 @@
+"""Ablations: variants of a recipe, each trained with several seeds and scored on the test scenes.
+
+OUT/ablation.json          the recipe and the variants, which stay the same
+OUT/scenes                 where the recipe generates them
+OUT/prepared/HOMOGENIZE    prepared sets
+OUT/teachers/NAME-SEED     runs; NAME is the first variant whose teacher is trained like this
+OUT/detectors/NAME-SEED    runs, and in each test.json: the scores of the test scenes
+OUT/results.json           what came of it
+
+What is there is kept, so that the same call goes on after an interruption.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import reduce
+from multiprocessing import active_children
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dmssn.ablation_jobs import Job, work
+from dmssn.ablation_results import results_of
+from dmssn.config import Recipe
+from dmssn.files import locked, make_folder
+from dmssn.labour import Labour
+from dmssn.preparing_sets import prepare_set
+from dmssn.recipes import hints_by_key
+from dmssn.scenes.writing import SceneSettings, write_scenes
+from dmssn.store import PreparedSet, write_json
+from dmssn.variants import needs_teacher, seeded, teacher_owner, variants
+from dmssn.workers import WorkerDied, over_all
+
+RESULTS = "results.json"
+SETTINGS = "ablation.json"
+
+
+class Ablation:
+    """A folder of runs.
+
+    Args:
+        recipe: ``ours``.
+        out: The folder.
+        seeds: 0 up to this number, itself left out, are the seeds of every variant.
+        device: Where networks run, as ``choose_device`` takes it.
+    """
+
+    def __init__(self, recipe: Recipe, out: Path, *, seeds: int, device: str = "auto") -> None:
+        """Nothing is read or written yet."""
+        self.ours = recipe
+        self.out = out
+        self.seeds = range(seeds)
+        self.device = device
+        self.variants = variants(recipe)
+        self.chosen: list[str] = []
+        self.failed: dict[Path, str] = {}
+
+    def run(self, only: Sequence[str], workers: int) -> dict[str, Any]:
+        """Do all that is missing, and collect the results.
+
+        Args:
+            only: Names of the variants to train; empty for all.
+            workers: Processes side by side.
+
+        Returns:
+            What is in ``results.json``: of all variants that have runs, trained now or before.
+
+        Raises:
+            ValueError: The folder was begun with other settings, or scenes cannot be prepared.
+            OSError: The folder cannot be written to, or another run is at work in it.
+        """
+        make_folder(self.out)
+        with locked(self.out), _ending_workers():
+            self._claim()
+            self.chosen = [name for name in self.variants if name in only or not only]
+            self._prepare(workers)
+            detectors = [self.detector(name, seed) for seed in self.seeds for name in self.chosen]
+            teachers = [job.teacher for job in detectors if job.teacher]
+            self._do("teachers", list({job.folder: job for job in teachers}.values()), workers)
+            ready = [job for job in detectors if not (job.teacher and self._why(job.teacher))]
+            self._do("detectors", ready, workers)
+            return self._collect()
+
+    def detector(self, name: str, seed: int) -> Job:
+        """The detector of a variant and a seed, with its teacher."""
+        recipe = self.variants[name].recipe(self.ours)
+        teacher = self._teacher(recipe, seed) if needs_teacher(recipe) else None
+        return self._job("detector", name, seed, teacher)
+
+    def _teacher(self, recipe: Recipe, seed: int) -> Job:
+        return self._job("teacher", teacher_owner(recipe, self.ours), seed, None)
+
+    def _job(self, stage: str, name: str, seed: int, teacher: Job | None) -> Job:
+        recipe = self.variants[name].recipe(self.ours)
+        placed = seeded(recipe, seed, self._scenes(), self._prepared(recipe))
+        folder = self.out / f"{stage}s" / f"{name}-{seed}"
+        return Job(stage, name, seed, placed, folder, self.device, teacher)
+
+    def _scenes(self) -> Path:
+        return self.out / "scenes" if self.ours.generate.count else self.ours.data.scenes
+
+    def _prepared(self, recipe: Recipe) -> Path:
+        return self.out / "prepared" / recipe.prepare.homogenize
+
+    def _claim(self) -> None:
+        """Make the folder that of this recipe, or see that it is."""
+        path = self.out / SETTINGS
+        recipe = {key: _setting(self.ours, key) for key in hints_by_key(Recipe)}
+        del recipe["data.prepared"]  # is not used
+        changes = {name: dict(variant.changes) for name, variant in self.variants.items()}
+        if not path.is_file():
+            write_json(path, {"recipe": recipe, "variants": changes})
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in recipe if recipe[key] != before["recipe"].get(key)]
+        for name, variant in changes.items():  # others may have come with a newer version
+            changed += [name] if before["variants"].get(name, variant) != variant else []
+        if changed:
+            raise ValueError(
+                f"{self.out}: begun with other settings ({', '.join(changed)}); choose another "
+                "--output, or restore the recipe"
+            )
+
+    def _prepare(self, workers: int) -> None:
+        generate = self.ours.generate
+        if generate.count:
+            settings = SceneSettings(
+                count=generate.count,
+                height=generate.size,
+                width=generate.size,
+                bands=generate.bands or None,
+                seed=generate.seed,
+            )
+            write_scenes(settings, self._scenes(), workers)
+        recipes = [self.variants[name].recipe(self.ours) for name in self.chosen]
+        for recipe in {recipe.prepare: recipe for recipe in recipes}.values():
+            placed = seeded(recipe, 0, self._scenes(), self._prepared(recipe))
+            if not (placed.data.prepared / "manifest.json").is_file():
+                report = prepare_set(placed.data, placed.prepare, Labour(workers=workers))
+                if report.manifest is None:
+                    why = "; ".join([*report.wrong.values(), *report.missing, *report.said])
+                    raise ValueError(f"{placed.data.prepared}: the set is not complete: {why}")
+            PreparedSet(placed.data.prepared).test_names()  # refused now, not after training
+
+    def _do(self, what: str, jobs: list[Job], workers: int) -> None:
+        """Do the jobs that are not done, several at a time, with a line for each."""
+        todo = [job for job in jobs if not job.done and not job.diverged]
+        if jobs:
+            print(f"{what}: {len(jobs) - len(todo)} of {len(jobs)} are there", file=sys.stderr)
+        threads = 1 if workers > 1 else None
+        for count, (job, said) in enumerate(
+            over_all(work, todo, workers=workers, threads=threads), start=1
+        ):
+            if isinstance(said, WorkerDied):
+                said = f"failed: {said}"
+            if said:
+                self.failed[job.folder] = said
+            ended = said or f"done in {job.minutes:.1f} min"
+            print(f"{what}: {count} of {len(todo)}, {job}: {ended}", file=sys.stderr, flush=True)
+            if job.stage == "detector":
+                self._collect()
+
+    def _why(self, job: Job) -> str:
+        """Why a job left nothing; empty when it did, or was not tried."""
+        if why := self.failed.get(job.folder) or job.diverged:
+            return why
+        if job.teacher is None or job.done or job.name not in self.chosen:
+            return ""
+        why = self._why(job.teacher)
+        return why.replace(": ", ": its teacher: ", 1)
+
+    def _collect(self) -> dict[str, Any]:
+        """Results of what is there, written too."""
+        runs: dict[str, dict[int, dict[str, Any] | str]] = {}
+        for name in self.variants:
+            for seed in self.seeds:
+                job = self.detector(name, seed)
+                if (found := job.scores or self._why(job)) and found:
+                    runs.setdefault(name, {})[seed] = found
+        sets = sorted(self.out.glob("prepared/*/manifest.json"))  # of the same scenes all
+        manifest = PreparedSet(sets[0].parent).manifest
+        facts = {
+            "scenes": {split: len(names) for split, names in manifest.splits.items()},
+            "bands": manifest.bands,
+            "seeds": len(self.seeds),
+        }
+        results = results_of(self.variants, runs, facts)
+        write_json(self.out / RESULTS, results)
+        return results
+
+
+@contextmanager
+def _ending_workers() -> Iterator[None]:
+    """While it is entered, SIGTERM and Ctrl-C reach the workers: they end where they can go on."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for worker in active_children():
+            worker.terminate()
+        usual = before[signal.Signals(number)]
+        if callable(usual):
+            usual(number, frame)
+        raise SystemExit(128 + number)
+
+    with suppress(ValueError):  # not in the main thread: then signals are not ours
+        for number in numbers:
+            signal.signal(number, pass_on)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            for number in numbers:
+                signal.signal(number, before[number])
+
+
+def _setting(recipe: Recipe, key: str) -> Any:  # noqa: ANN401
+    """A setting by its full key, as JSON has it."""
+    value = reduce(getattr, key.split("."), recipe)
+    return str(value) if isinstance(value, Path) else value

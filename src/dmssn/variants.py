@@ -1,0 +1,169 @@
+"""Variants of a recipe, each without one idea of the method or with it changed.
+
+``ours`` is the recipe itself; every other is a set of changed keys, and a claim that it tests.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dmssn.config import FitConfig, Recipe
+from dmssn.recipes import from_table, to_table
+
+OURS = "ours"
+"""What all others are compared with."""
+PUBLISHED_EPOCHS = {"teacher": 50, "detector": 100}
+PUBLISHED_FACTOR = {"teacher": 0.1, "detector": 0.6}
+"""What the published rates fall by every ``PUBLISHED_STEP`` epochs."""
+PUBLISHED_STEP = 10
+PUBLISHED_RATE = {"teacher": 0.004, "detector": 0.06}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A recipe with some keys changed.
+
+    Attributes:
+        name: In folders and tables.
+        says: What is different, in words.
+        changes: Full key, such as ``teacher.spatial``, to its value.
+        claim: What the method says of it, a sentence; empty for ``ours``.
+        expected: How the variant fares beside ``ours`` if the claim is right.
+    """
+
+    name: str
+    says: str
+    changes: Mapping[str, Any]
+    claim: str = ""
+    expected: Literal["worse", "better"] = "worse"
+
+    def recipe(self, ours: Recipe) -> Recipe:
+        """The recipe with this variant's keys changed."""
+        table = to_table(ours)
+        for key, value in self.changes.items():
+            *path, last = key.split(".")
+            within = table
+            for name in path:
+                within = within[name]
+            within[last] = value
+        return from_table(Recipe, table)
+
+
+def variants(ours: Recipe) -> dict[str, Variant]:
+    """All variants of a recipe by name, ``ours`` first."""
+    homogenized = "Averaging the spectra of a scene's regions helps"
+    learned = "A code that is learned with the detector and from a teacher beats"
+    heads = "The two head groups, spatial and spectral, are worth more together than"
+    found = [
+        Variant(name=OURS, says="the recipe as it is", changes={}),
+        Variant(
+            name="no-homogenization",
+            says="every pixel keeps its own spectrum",
+            changes={"prepare.homogenize": "none"},
+            claim=f"{homogenized}: without it the maps are worse.",
+        ),
+        Variant(
+            name="component-homogenization",
+            says="pixels of a component of the mixture share one spectrum, wherever they are",
+            changes={"prepare.homogenize": "component"},
+            claim="A region is a connected piece of a component: averaging over whole components, "
+            "which takes no note of place, is worse.",
+        ),
+        Variant(
+            name="no-distillation",
+            says="the student has no teacher",
+            changes={"detector.distill": 0.0},
+            claim="The student learns a better code by imitating a heavy teacher than alone.",
+        ),
+        Variant(
+            name="spatial-teacher",
+            says="the teacher's depthwise 3x3 convolutions are connected",
+            changes={"teacher.spatial": True},
+            claim="The teacher was drawn with a branch that looks at neighbouring pixels, which "
+            "the published code leaves dead: connected, it teaches better.",
+            expected="better",
+        ),
+        Variant(
+            name="spatial-heads",
+            says="the transformer has the spatial head group alone",
+            changes={"detector.head_groups": "spatial"},
+            claim=f"{heads} the spatial one alone.",
+        ),
+        Variant(
+            name="spectral-heads",
+            says="the transformer has the spectral head group alone",
+            changes={"detector.head_groups": "spectral"},
+            claim=f"{heads} the spectral one alone.",
+        ),
+        Variant(
+            name="pca",
+            says="principal components of the training scenes in place of the student's code",
+            changes={"detector.encoder": "pca"},
+            claim=f"{learned} principal components.",
+        ),
+        Variant(
+            name="bands",
+            says="evenly spaced bands, as they are, in place of the student's code",
+            changes={"detector.encoder": "bands"},
+            claim=f"{learned} a choice of bands.",
+        ),
+        Variant(
+            name="published-rates",
+            says="the published optimizer's settings, schedule and dropout for both stages",
+            changes=_published(ours),
+            claim="This project's own claim: the published rates are a trap, and a network trained "
+            "with them is worse than it need be.",
+        ),
+    ]
+    return {variant.name: variant for variant in found}
+
+
+def _published(ours: Recipe) -> dict[str, Any]:
+    """The published settings of training, for our number of epochs and scenes a step.
+
+    The rate falls as often as in the published number of epochs, though at most once an epoch.
+    """
+    changes: dict[str, Any] = {}
+    fits: dict[str, FitConfig] = {"teacher": ours.teacher.fit, "detector": ours.detector.fit}
+    for stage, fit in fits.items():
+        step = round(fit.epochs * PUBLISHED_STEP / PUBLISHED_EPOCHS[stage])
+        values = {
+            "optimizer": "adamw",
+            "learning_rate": PUBLISHED_RATE[stage],
+            "weight_decay": 0.5,
+            "schedule": "step",
+            "step_epochs": max(1, step),
+            "step_factor": PUBLISHED_FACTOR[stage],
+            "clip": 0.0,
+            "ema": 0.0,
+        }
+        changes |= {f"{stage}.fit.{key}": value for key, value in values.items()}
+    rates = ("dropout", "attention_dropout", "drop_path")
+    return changes | {f"detector.{rate}": 0.3 for rate in rates}
+
+
+def needs_teacher(recipe: Recipe) -> bool:
+    """Whether the detector of a recipe imitates a teacher."""
+    return bool(recipe.detector.distill) and recipe.detector.encoder == "student"
+
+
+def teacher_owner(recipe: Recipe, ours: Recipe) -> str:
+    """Name of the first variant whose teacher is trained as this recipe's is."""
+    wanted = (recipe.prepare, recipe.teacher)
+    return next(
+        name
+        for name, variant in variants(ours).items()
+        if (variant.recipe(ours).prepare, variant.recipe(ours).teacher) == wanted
+    )
+
+
+def seeded(recipe: Recipe, seed: int, scenes: Path, prepared: Path) -> Recipe:
+    """The recipe with the seed of both stages, and where its scenes are."""
+    teacher, detector = recipe.teacher, recipe.detector
+    return replace(
+        recipe,
+        data=replace(recipe.data, scenes=scenes, prepared=prepared),
+        teacher=replace(teacher, fit=replace(teacher.fit, seed=seed)),
+        detector=replace(detector, fit=replace(detector.fit, seed=seed)),
+    )

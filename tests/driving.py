@@ -1,0 +1,85 @@
+"""python driving.py FAULT COMMAND...: the program, with something going wrong on the way.
+
+Run by the tests of interrupted and distributed training, under torchrun or alone.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from dmssn import training
+from dmssn.cli import main
+from dmssn.training import Trainer
+
+
+def killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_while_writing(nth: int) -> None:
+    """Half of the nth resume file is on the disk when the process is killed."""
+    write_bytes, save_state = Path.write_bytes, Trainer.save_state
+    writes = 0
+
+    def half(path: Path, content: bytes) -> None:
+        write_bytes(path, content[: len(content) // 2])
+        killed()
+
+    def counted(trainer: Trainer, path: Path) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == nth and trainer.world.first:
+            Path.write_bytes = half
+        save_state(trainer, path)
+
+    Trainer.save_state = counted
+
+
+def before_step(nth: int, rank: int, act: object) -> None:
+    """Do something in one process before a step, counted from 0 since the program began."""
+    take, taken = Trainer._take, 0
+
+    def counted(trainer: Trainer, parts: object) -> None:
+        nonlocal taken
+        if taken == nth and trainer.world.rank == rank:
+            act()
+        taken += 1
+        take(trainer, parts)
+
+    Trainer._take = counted
+
+
+def fail() -> None:
+    raise ValueError("made to fail")
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def in_validation(act: object) -> None:
+    """Do something before the second validation begins, in the first process."""
+    real, calls = training.Trainer._between, 0
+
+    def counted(trainer: Trainer) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2 and trainer.world.first:
+            act()
+        real(trainer)
+
+    Trainer._between = counted
+
+
+if __name__ == "__main__":
+    fault, *_words = sys.argv[1:]
+    _what, _, _numbers = fault.partition(":")
+    _nth, _rank = (*map(int, filter(None, _numbers.split(","))), 0, 0)[:2]
+    if _what == "killed-writing":
+        kill_while_writing(_nth)
+    elif _what == "stopped-in-validation":
+        in_validation(stop)
+    elif _what != "none":
+        before_step(_nth, _rank, {"killed": killed, "fails": fail, "stopped": stop}[_what])
+    main(_words)

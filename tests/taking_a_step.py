@@ -1,0 +1,60 @@
+"""python taking_a_step.py SET OUT: the gradients and losses of one step's scenes.
+
+Each process takes its share; process N writes OUT-STAGE.N.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from dmssn.batches import TrainingSteps
+from dmssn.config import AugmentConfig, DetectorConfig, FitConfig, TeacherConfig
+from dmssn.distributed import World, joined
+from dmssn.models.autoencoder import Teacher
+from dmssn.models.msst import MSSTConfig
+from dmssn.models.network import DMSSN
+from dmssn.stage_terms import detector_terms, shared, teacher_terms
+from dmssn.store import PreparedSet
+from dmssn.training import Trainer
+
+
+def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:
+    """One step with weights that stay as they are."""
+    bands = prepared.manifest.bands
+    fit = FitConfig(batch=7, learning_rate=0.0, optimizer="sgd", clip=0.0, seed=3)
+    torch.manual_seed(1)
+    teacher = Teacher(bands, spatial=stage == "spatial")
+    network = teacher
+    if stage == "detector":
+        still = MSSTConfig(dropout=0, attention_dropout=0, drop_path=0)
+        network = DMSSN(bands, config=still)
+
+    def terms(batch):
+        if stage == "detector":
+            return detector_terms(network, batch, DetectorConfig(l1=1e-6), teacher)
+        return teacher_terms(network, batch, TeacherConfig(spatial=teacher.spatial))
+
+    trainer = Trainer(
+        network,
+        lambda batch, shares: shared(terms(batch), shares),
+        lambda batch: batch.amounts,
+        lambda *_: {"score": 0.0},
+        fit,
+        world,
+    )
+    trainer._take(next(iter(TrainingSteps(prepared, AugmentConfig(), fit, world)(0))))
+    found = {
+        f"gradient.{name}": weight.grad.contiguous()
+        for name, weight in network.named_parameters()
+        if weight.grad is not None
+    }
+    found |= {f"loss.{name}": total for name, total in trainer._gathered_totals().items()}
+    save_file(found, f"{out}-{stage}.{world.rank}")
+
+
+if __name__ == "__main__":
+    with joined(torch.device("cpu")) as _world:
+        for _stage in ("detector", "teacher", "spatial"):
+            take(PreparedSet(Path(sys.argv[1])), sys.argv[2], _stage, _world)
