@@ -16,6 +16,7 @@ from dmssn.ablating import Ablation
 from dmssn.ablation_pages import difference_rows, outcome, page, score_rows
 from dmssn.ablation_results import margin, results_of, spread, verdict
 from dmssn.cli import main
+from dmssn.commands import ablate
 from dmssn.config import (
     DataConfig,
     DetectorConfig,
@@ -448,6 +449,11 @@ def test_a_mistake_is_one_line(words, said, tmp_path, capsys):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_all_variants():
+    told = str(ablate.main.__doc__).split("only:")[1].split("workers:")[0]
+    assert re.findall(r"[\w-]{3,}", told.split("between:")[1]) == list(variants(OURS_ONLY))
 
 
 def test_the_recipe_that_comes_with_the_program_suits_the_published_schedule():

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import results, roofline
+from benchmarks import results, roofline, sections
 from benchmarks.__main__ import main
 from benchmarks.case import Row
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, processes
 from benchmarks.findings import Finding, same, same_relative
-from benchmarks.measuring import Side, alternate
+from benchmarks.measuring import Side, Stopwatch, alternate
 from benchmarks.running import chosen
+from benchmarks.wording import criterion
+from dmssn.run_records import RunRecord
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,14 +28,14 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_quick_cases_from_start_to_page(tmp_path):
     file = tmp_path / "found.json"
-    words = ("--quick", "--repeats", "1", "--only", "machine,region_means,augment")
+    words = ("--quick", "--repeats", "1", "--only", "machine,region_means,teacher_step,augment")
     done = run(*words, "--json", str(file), "--report", str(tmp_path / "docs"))
     assert done.returncode == 0, done.stderr
     assert "region_means" in done.stdout
     found = json.loads(file.read_text())
     assert found["quick"]
     assert {"cpu", "cores", "torch", "gpu"} <= found["machine"].keys()
-    assert found["cases"].keys() == {"machine", "region_means", "augment"}
+    assert found["cases"].keys() == {"machine", "region_means", "teacher_step", "augment"}
     assert {row["allocator"] for row in found["rows"]} >= {"default"}
     for row in found["rows"]:
         assert row["regions"] > 100
@@ -89,6 +91,14 @@ def test_a_promise_that_is_not_kept_is_told_and_fails_nothing():
     assert results.failures(found) == []
 
 
+def test_a_number_without_a_limit_is_told_and_neither_met_nor_missed():
+    finding = Finding("scenes a second", 12.34, kind="told").table()
+    found = {"cases": {"a": {"default": {"points": [{"label": "", "findings": [finding]}]}}}}
+    assert finding["met"] is None
+    assert criterion(finding) == ("12.3", "-")
+    assert results.failures(found) == []
+
+
 def test_a_case_that_raised_fails_the_run():
     found = {"cases": {"resize": {"default": {"error": "ValueError: no"}}, "gpu": {"skipped": ""}}}
     assert results.failures(found) == ["resize (default): ValueError: no"]
@@ -103,6 +113,37 @@ def test_sides_take_turns_and_slow_ones_run_less_often():
     timings, _ = alternate(sides, 3, lambda text: None)
     assert order == ["a", "a", "b", "a", "a"]
     assert (len(timings["a"].seconds), len(timings["b"].seconds)) == (3, 1)
+
+
+def test_a_side_may_say_itself_what_counts_of_its_time():
+    def run(watch: Stopwatch) -> None:
+        watch.whole = 7.0
+
+    timings, _ = alternate([Side("a", run, scale=2)], 3, lambda text: None)
+    assert timings["a"].seconds == [14, 14, 14]
+
+
+def test_the_epochs_between_the_first_and_the_last_are_timed():
+    def logged(*seconds: float) -> RunRecord:
+        lines = [{"epoch": n + 1, "seconds": after} for n, after in enumerate(seconds)]
+        return RunRecord(Path(), {}, {}, [], [*lines[:1], {"step": 9, "seconds": 40.0}, *lines[1:]])
+
+    assert processes.seconds_timed(logged(30.0, 42.5, 50.0, 95.0)) == 20
+    # A log has tenths of seconds: no more than its resolution is known of what took less.
+    assert processes.seconds_timed(logged(0.1, 0.1, 0.1, 0.2)) == processes.RESOLUTION
+
+
+def test_the_page_tells_scenes_a_second_of_one_process_and_of_two():
+    sides = {
+        name: {"median": seconds, "least": seconds, "most": seconds}
+        for name, seconds in ((processes.ONE, 40.0), (processes.PROCESSES, 25.0))
+    }
+    point = {"facts": {"images": 6, "epochs": 5, "scenes": 240}, "sides": sides}
+    found = {"cases": {"train_processes": {"default": {"points": [point]}}}}
+    _, written = sections.processes(found)
+    assert "| 1 process, 1 thread | 40.0 s | 6.0 | 1.00x |" in written
+    assert "| 2 processes, 1 thread each | 25.0 s | 9.6 | 1.60x |" in written
+    assert sections.processes({"cases": {}}) == []
 
 
 def test_the_transformers_operations_are_the_published_ones():

@@ -81,6 +81,21 @@ def test_a_killed_run_loses_no_more_than_the_interval(job_folder, whole):
     goes_on_to(job_folder, "killed", whole, every)
 
 
+def test_a_run_is_not_gone_on_with_while_it_trains(job_folder, whole):
+    job = train(job_folder, "busy", "--train.epochs=1000")
+    met(job_folder, job, "busy", epochs=1)
+    before = (job_folder / "running_busy" / "run.json").read_text()
+    code, _, err = ended(train(job_folder, "busy", "--train.epochs=1000", "--resume"))
+    assert (code, err) == (
+        1,
+        "dmssn train: running_busy: another run is at work in it; wait for it, or choose another "
+        "folder\n",
+    )
+    assert (job_folder / "running_busy" / "run.json").read_text() == before
+    os.killpg(job.pid, signal.SIGKILL)
+    ended(job)
+
+
 def met(job_folder, job, run, epochs=2):
     """Wait until a run has logged some epochs."""
     log = job_folder / f"running_{run}" / "log.jsonl"

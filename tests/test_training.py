@@ -2,6 +2,9 @@
 
 import copy
 import math
+import os
+import signal
+import threading
 from itertools import pairwise
 
 import pytest
@@ -309,3 +312,130 @@ def test_progress_is_said_within_a_long_epoch(tmp_path, monkeypatch):
     assert [line.get("step") for line in said] == [1, 2, 3, None]
     assert said[0]["of"] == 3
     assert said[0]["epoch_seconds_left"] >= 0
+
+
+def test_parts_give_the_gradient_of_all_their_scenes(tmp_path):
+    found = []
+    for sizes in ((7,), (1, 2, 4), (3, 4)):
+        loop = Loop(tmp_path, clip=0.0)
+        loop.network[1].p = 0.0
+        loop.trainer._take(DATA[:7].split(sizes))
+        gradients = [weight.grad for weight in loop.network.parameters()]
+        found.append([*gradients, *loop.trainer.totals.values()])
+    for other in found[1:]:
+        for one, value in zip(found[0], other, strict=True):
+            torch.testing.assert_close(one, value)
+
+
+def test_what_a_parts_terms_are_worth_is_its_share_of_each_amount(tmp_path):
+    loop, seen = Loop(tmp_path), []
+    loop.trainer.weigh = lambda part: (len(part), 10.0 if len(part) == 1 else 30.0, 0.0)
+    step = loop.step
+    loop.trainer.step = lambda part, shares: seen.append(shares) or step(part, shares)
+    loop.trainer._take([DATA[:1], DATA[1:4]])
+    assert seen == [[0.25, 0.25, 0.0], [0.75, 0.75, 0.0]]
+
+
+def test_training_ends_early_when_the_score_does_not_rise(tmp_path):
+    scores = [-3.0, -2.0, -2.0, -2.5, -1.0, -4.0]
+    for patience, epochs in ((0, 6), (1, 3), (2, 4), (3, 6)):
+        loop, given = Loop(tmp_path, epochs=6, patience=patience), iter(scores)
+        loop.trainer.validate = lambda network, between, given=given: {"score": next(given)}
+        loop.fit()
+        assert [line["epoch"] for line in loop.lines] == list(range(1, epochs + 1)), patience
+
+
+def test_patience_is_not_forgotten_by_a_resumed_run(tmp_path):
+    loop = Loop(tmp_path, epochs=6, patience=2)
+    scores = iter([-1.0, -2.0])
+    loop.trainer.validate = lambda network, between: {"score": next(scores)}
+    with pytest.raises(StopIteration):
+        loop.fit()
+    again = Loop(tmp_path, epochs=6, patience=2)
+    again.trainer.load_state(again.file)
+    again.trainer.validate = lambda network, between: {"score": -1.5}
+    again.fit()
+    assert [line["epoch"] for line in again.lines] == [3]
+    assert again.trainer.progress.best == -1.0
+
+
+def test_nesterovs_momentum_by_hand(tmp_path):
+    settings = {"optimizer": "sgd", "momentum": 0.5, "clip": 0.0, "weight_decay": 0.0}
+    loop = Loop(tmp_path, **settings, schedule="constant", learning_rate=0.1)
+    loop.network[1].p = 0.0
+    weight = loop.network[2].bias
+    expected, velocity = weight.detach().clone(), 0.0
+    for _ in range(3):
+        loop.trainer.optimizer.param_groups[0]["lr"] = 0.1
+        loop.trainer._take([DATA])
+        velocity = 0.5 * velocity + weight.grad
+        expected = expected - 0.1 * (weight.grad + 0.5 * velocity)
+        torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_a_constant_rate_is_constant(tmp_path):
+    loop = Loop(tmp_path, schedule="constant", learning_rate=0.02).fit()
+    assert loop.rates == [0.02] * 12
+    assert {line["learning_rate"] for line in loop.lines} == {0.02}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [0, 2, 4])
+def test_asked_to_end_it_finishes_the_step_and_can_go_on(tmp_path, number, step):
+    whole = Loop(tmp_path / "whole", ema=0.9).fit()
+
+    def ask(epoch, where):
+        if loop.trainer.progress.step == step and where == "step":
+            os.kill(os.getpid(), number)
+        return False
+
+    before = signal.getsignal(number)
+    loop = Loop(tmp_path, ask, ema=0.9)
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
+        loop.fit()
+    if number == signal.SIGTERM:
+        assert ended.value.code == 143
+    else:
+        assert ended.type is KeyboardInterrupt
+    assert signal.getsignal(number) == before
+    assert loop.lines[-1] == {"stopped": "go on with --resume", "step": step + 1}
+    resumed = Loop(tmp_path, ema=0.9)
+    resumed.trainer.load_state(resumed.file)
+    assert resumed.trainer.progress.step == step + 1
+    resumed.fit()
+    same(resumed.state(), whole.state())
+    assert resumed.lines == whole.lines[-len(resumed.lines) :]
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    def ask(epoch, where):
+        if where == "step":
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    loop = Loop(tmp_path, ask)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit()
+    assert loop.trainer.progress.step == 0
+    assert not loop.file.exists()
+
+
+def test_a_point_to_go_on_from_comes_as_often_as_wanted(tmp_path):
+    points = []
+    loop = Loop(tmp_path, epochs=2, checkpoint_steps=2)
+    save_state = loop.trainer.save_state
+    loop.trainer.save_state = lambda path: (
+        points.append((loop.trainer.progress.epoch, loop.trainer.progress.into)),
+        save_state(path),
+    )
+    loop.fit()
+    assert points == [(0, 2), (1, 0), (1, 1), (2, 0)]  # steps 2, 3 (an epoch), 4, 6
+
+
+def test_training_outside_the_main_thread_leaves_signals_alone(tmp_path):
+    loop = Loop(tmp_path)
+    thread = threading.Thread(target=loop.fit)
+    thread.start()
+    thread.join()
+    assert loop.trainer.progress.epoch == 4

@@ -22,6 +22,8 @@ PARTIAL = ".partial"
 """In the name of every file that is not whole yet."""
 END_BYTES = 2**16
 """Of the beginning and of the end of a file, for its fingerprint."""
+LOCK = ".lock"
+"""In a folder that is, or was, kept to one process or to those who share it."""
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 """What a file system without locks answers."""
 
@@ -99,7 +101,7 @@ def locked(folder: Path, *, shared: bool = False, wait: bool = False) -> Iterato
         OSError: Another process holds it, or it cannot be written to.
     """
     # For reading too: NFS gives a shared lock on nothing else.
-    with (folder / (".moment.lock" if wait else ".lock")).open("a+") as file:
+    with (folder / (".moment.lock" if wait else LOCK)).open("a+") as file:
         if fcntl is not None:
             kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             try:

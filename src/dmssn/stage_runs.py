@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,11 +18,12 @@ from dmssn.config import DataConfig, DetectorConfig, Recipe, TeacherConfig
 from dmssn.detector import BEST
 from dmssn.distributed import World
 from dmssn.events import Events, require_tensorboard
-from dmssn.files import sha256
+from dmssn.files import LOCK, locked, sha256
 from dmssn.models.network import DMSSN
 from dmssn.recipes import to_table
-from dmssn.run_pages import ShownScene, write_page
 from dmssn.resuming import Progress
+from dmssn.run_pages import ShownScene, write_page
+from dmssn.run_records import RUNNING
 from dmssn.runs import Run
 from dmssn.scene_pictures import scene_strip
 from dmssn.stage_terms import Terms, shared
@@ -78,6 +80,16 @@ class Job:
     init: Path | None = None
     tensorboard: bool = False
 
+    @property
+    def running(self) -> Path:
+        """The folder until the run is complete."""
+        return self.folder.with_name(f"{RUNNING}{self.folder.name}")
+
+    @property
+    def state(self) -> Path:
+        """The resume file."""
+        return self.running / "resume.safetensors"
+
 
 def open_prepared(recipe: Recipe) -> PreparedSet:
     """The recipe's prepared set, made with the recipe's own settings.
@@ -126,29 +138,47 @@ def run_stage(stage: Stage[Any], recipe: Recipe, prepared: PreparedSet, job: Job
         world,
     )
     pin = job.device.type == "cuda"
+    with ExitStack() as stack:
 
-    def opened() -> tuple[TrainingSteps, _Record | None]:
-        steps = TrainingSteps(prepared, config.augment, config.fit, world, pin=pin)
-        return steps, _Record(stage, recipe, prepared, job) if world.first else None
+        def opened() -> tuple[TrainingSteps, _Record | None]:
+            steps = TrainingSteps(prepared, config.augment, config.fit, world, pin=pin)
+            return steps, _opened(stage, recipe, prepared, job, stack) if world.first else None
 
-    steps, record = world.together(opened)
-    state = job.folder.with_name(f"running_{job.folder.name}") / "resume.safetensors"
-    if job.resume and state.is_file():
-        world.together(lambda: trainer.load_state(state))
-    if record:
-        record.begin(trainer.progress)
-    network = stage.network
-    if isinstance(network, DMSSN) and (network.compiled or config.fit.precision != "float32"):
-        names = prepared.names("val")[: config.fit.batch]
-        scenes = pack([prepared.read(name) for name in names])
-        difference = agreement(network, scenes, config.fit, job.device)
+        steps, record = world.together(opened)
+        if job.resume and job.state.is_file():
+            world.together(lambda: trainer.load_state(job.state))
         if record:
+            record.begin(trainer.progress)
+        difference = _agreement(stage, prepared, job)
+        if record and difference is not None:
             record.run.log(agreement=difference)
-    log = record.log if record else _silent
-    save = record.save if record else _silent
-    trainer.fit(steps, log, save, state)
-    if record:
-        record.complete()
+        log = record.log if record else _silent
+        save = record.save if record else _silent
+        trainer.fit(steps, log, save, job.state)
+        if record:
+            record.complete()
+
+
+def _opened(
+    stage: Stage[Any], recipe: Recipe, prepared: PreparedSet, job: Job, stack: ExitStack
+) -> "_Record":
+    """The record of a run, whose folder is kept to ourselves until the stack is left."""
+    there = not job.folder.exists() and job.running.is_dir()
+    if there:  # before anything is touched
+        stack.enter_context(locked(job.running))
+    record = _Record(stage, recipe, prepared, job)
+    if not there:
+        stack.enter_context(locked(job.running))
+    return record
+
+
+def _agreement(stage: Stage[Any], prepared: PreparedSet, job: Job) -> float | None:
+    """How near a network that computes in other ways comes to plain float32; None if it is that."""
+    network, fit = stage.network, stage.config.fit
+    if not isinstance(network, DMSSN) or (fit.precision == "float32" and not network.compiled):
+        return None
+    scenes = pack([prepared.read(name) for name in prepared.names("val")[: fit.batch]])
+    return agreement(network, scenes, fit, job.device)
 
 
 def _silent(*_: object, **__: object) -> None:
@@ -206,7 +236,8 @@ class _Record:
             self.events.close()
         write_page(self.run.folder, self._shown())
         self.run.complete()  # before the state goes: should this fail, the run can be resumed
-        (self.job.folder / "resume.safetensors").unlink(missing_ok=True)
+        for name in (self.job.state.name, LOCK):
+            (self.job.folder / name).unlink(missing_ok=True)
 
     def _shown(self) -> list[ShownScene]:
         """The validation scenes that the best weights do best and worst on."""
