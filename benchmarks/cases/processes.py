@@ -74,7 +74,7 @@ validate_every = {epochs}
 batch = {batch}
 # Adam would make much of small differences: it divides a gradient by its size.
 optimizer = "sgd"
-learning_rate = 0.02
+learning_rate = 0.01
 """
 
 
