@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from dmssn import training
 from dmssn.cli import main
-from dmssn.training import Trainer
+from dmssn.training import loop as training
+from dmssn.training.loop import Trainer
 
 
 def killed() -> None:

@@ -15,9 +15,9 @@ from dmssn.distributed import World, joined
 from dmssn.models.autoencoder import Teacher
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
-from dmssn.stage_terms import detector_terms, shared, teacher_terms
 from dmssn.store import PreparedSet
-from dmssn.training import Trainer
+from dmssn.training.loop import Trainer
+from dmssn.training.terms import detector_terms, shared, teacher_terms
 
 
 def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:

@@ -11,10 +11,12 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmssn import ablation_jobs, checkpoint
-from dmssn.ablating import Ablation
-from dmssn.ablation_pages import difference_rows, outcome, page, score_rows
-from dmssn.ablation_results import margin, results_of, spread, verdict
+from dmssn import checkpoint
+from dmssn.ablation import jobs as ablation_jobs
+from dmssn.ablation.pages import difference_rows, outcome, page, score_rows
+from dmssn.ablation.results import margin, results_of, spread, verdict
+from dmssn.ablation.running import Ablation
+from dmssn.ablation.variants import OURS, teacher_owner, variants
 from dmssn.cli import main
 from dmssn.commands import ablate
 from dmssn.config import (
@@ -28,7 +30,6 @@ from dmssn.config import (
     TeacherConfig,
 )
 from dmssn.recipes import find_recipe, read_recipe, to_table
-from dmssn.variants import OURS, needs_teacher, teacher_owner, variants
 from generated import write_folder
 
 BANDS = 6
@@ -113,7 +114,7 @@ def test_variants_share_the_teachers_that_are_trained_alike():
     owners = {
         name: teacher_owner(recipe, OURS_ONLY)
         for name, variant in variants(OURS_ONLY).items()
-        if needs_teacher(recipe := variant.recipe(OURS_ONLY))
+        if (recipe := variant.recipe(OURS_ONLY)).detector.imitates
     }
     own = ("no-homogenization", "component-homogenization", "spatial-teacher", "published-rates")
     assert owners == {"ours": "ours", "spatial-heads": "ours", "spectral-heads": "ours"} | {

@@ -15,18 +15,14 @@ DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
     "config cube distributed files interruptions kmeans memory metrics models.* moments"
-    " pictures progress published_results regions resample",
-    "augment checkpoint devices events launching losses masks mixture objects optimizing"
-    " readers.* recipes rendering run_records store surveying workers",
-    "batches cube_lists datasets.* evaluation labour preparing resuming run_pages"
-    " run_tables runs saving scene_pictures scenes.* variants writers.*",
-    "checking comparing converting detector preparing_scenes projecting stage_terms"
-    " training validation",
-    "ablation_results claims predicting stage_runs",
-    "ablation_pages commands.cube_options commands.cube_reports commands.recipe_options"
-    " preparing_sets scoring stages",
-    "ablation_jobs",
-    "ablating reproducing",
+    " pictures progress regions resample",
+    "augment checkpoint devices losses masks mixture objects readers.* recipes rendering"
+    " store surveying workers",
+    "batches cube_lists datasets.* evaluation labour preparing runs.* saving scenes.* writers.*",
+    "checking converting detector preparing_scenes",
+    "claims predicting training.*",
+    "commands.cube_options commands.cube_reports commands.recipe_options preparing_sets",
+    "ablation.* reproduction.*",
     "commands.*",
     "cli",
 ]

@@ -155,7 +155,8 @@ def test_processes_and_parts_share_each_step_out(size, accumulate, batch):
         keys = [[scene for _, scene in part] for part in steps]
         assert all(keys)
         at_once = steps.parts
-        shares.append([sum(keys[k : k + at_once], []) for k in range(0, len(keys), at_once)])
+        each = (keys[k : k + at_once] for k in range(0, len(keys), at_once))
+        shares.append([[scene for part in step for scene in part] for step in each])
     for step, scenes in enumerate(alone):
         assert sorted(scene for share in shares for scene in share[step]) == sorted(scenes)
         sizes = [len(share[step]) for share in shares]

@@ -16,7 +16,7 @@ from benchmarks.findings import Finding, same, same_relative
 from benchmarks.measuring import Side, Stopwatch, alternate
 from benchmarks.running import chosen
 from benchmarks.wording import criterion
-from dmssn.run_records import RunRecord
+from dmssn.runs.records import RunRecord
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmssn.events import Events
+from dmssn.runs.events import Events
 
 accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

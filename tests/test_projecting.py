@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from dmssn.projecting import principal_components
 from dmssn.regions import RegionCube
 from dmssn.store import Manifest, PreparedSet, Scene, write_manifest, write_scene
+from dmssn.training.projecting import principal_components
 
 BANDS, SIDE, REGIONS = 6, 16, 30
 

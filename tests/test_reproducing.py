@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from dmssn import reproducing
 from dmssn.cli import app, main
 from dmssn.commands.recipe_options import RecipeOptions
 from dmssn.commands.reproduce import _settings
-from dmssn.comparing import markdown
 from dmssn.config import SettingError
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.faking import write_fake
 from dmssn.datasets.faking_plan import FakeSettings
-from dmssn.launching import _cause, launch
-from dmssn.published_results import COLUMNS, METHODS
-from dmssn.runs import Run
+from dmssn.reproduction import steps as reproducing
+from dmssn.reproduction.comparing import markdown
+from dmssn.reproduction.launching import _cause, launch
+from dmssn.reproduction.published_results import COLUMNS, METHODS
+from dmssn.runs.run import Run
 
 SMALL = (
     "--prepare.size", "32", "--prepare.mixture.components", "3", "--train.epochs", "2",
@@ -79,9 +79,9 @@ def finished(folder, root) -> dict[str, tuple[int, str, str]]:
             raise KeyboardInterrupt
 
     for name, place, broken in (
-        ("before the detector", "dmssn.reproducing.train_detector", interrupt),
-        ("after an epoch of it", "dmssn.runs.Run.log", log_one),
-        ("before the scores", "dmssn.scoring.evaluate", interrupt),
+        ("before the detector", "dmssn.reproduction.steps.train_detector", interrupt),
+        ("after an epoch of it", "dmssn.runs.run.Run.log", log_one),
+        ("before the scores", "dmssn.reproduction.scoring.evaluate", interrupt),
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(place, broken)
@@ -127,7 +127,7 @@ def test_of_the_real_set_nothing_is_said_against_comparing(finished, folder):
 def test_a_finished_one_does_nothing_again(finished, monkeypatch, folder, root):
     for name in ("prepare_set", "train_teacher", "train_detector", "results_of", "check"):
         monkeypatch.setattr(reproducing, name, interrupt)
-    monkeypatch.setattr("dmssn.scoring.predict_all", interrupt)
+    monkeypatch.setattr("dmssn.reproduction.scoring.predict_all", interrupt)
     words = ("hs-sod", root, "--run", folder / "run", *SMALL)
     code, out, err = run(*words, "--json")
     assert code == 0

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dmssn.run_pages import WIDTH, ShownScene, write_page
-from dmssn.runs import Run
+from dmssn.runs.pages import WIDTH, ShownScene, write_page
+from dmssn.runs.run import Run
 
 RECIPE = {
     "data": {"prepared": "set"},

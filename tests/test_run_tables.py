@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dmssn.cli import main
-from dmssn.run_tables import cells, sort_rows, tabulate
-from dmssn.runs import Run
+from dmssn.runs.run import Run
+from dmssn.runs.tables import cells, sort_rows, tabulate
 
 
 def run_of(folder, scores=(), *, stage="detector", complete=True, processes=1):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dmssn.config import DataConfig, DetectorConfig, FitConfig, Recipe
 from dmssn.recipes import read_recipe, to_table
-from dmssn.run_records import loss_terms, read_run
-from dmssn.runs import Run
+from dmssn.runs.records import loss_terms, read_run
+from dmssn.runs.run import Run
 
 RECIPE = Recipe(
     data=DataConfig(scenes=Path("in"), prepared=Path("set")),

@@ -6,7 +6,7 @@ import pytest
 from dmssn.cube import Cube
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.rendering import render
-from dmssn.scene_pictures import GAP, NOT_KNOWN, scene_strip
+from dmssn.runs.scene_pictures import GAP, NOT_KNOWN, scene_strip
 from dmssn.store import Scene
 
 NM = np.linspace(420, 680, 9)

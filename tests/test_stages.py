@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dmssn import checkpoint, stage_runs, stage_terms, validation
+from dmssn import checkpoint
 from dmssn.batches import pack
 from dmssn.cli import main
 from dmssn.config import (
@@ -28,10 +28,12 @@ from dmssn.models.autoencoder import Teacher
 from dmssn.models.network import DMSSN
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import to_table
-from dmssn.runs import Run
-from dmssn.stage_runs import open_prepared
-from dmssn.stages import train_detector, train_teacher
+from dmssn.runs.run import Run
 from dmssn.store import PreparedSet, write_manifest, write_scene
+from dmssn.training import stage_runs, stages, validation
+from dmssn.training import terms as stage_terms
+from dmssn.training.stage_runs import open_prepared
+from dmssn.training.stages import train_detector, train_teacher
 from generated import write_folder
 
 BANDS = 6
@@ -503,3 +505,23 @@ def test_validation_leaves_out_what_nobody_knows(prepared):
     assert scored["val/mae"] == pytest.approx(np.mean(errors), rel=1e-5)
     plain = scored_on_val(network, PreparedSet(prepared), FitConfig(batch=2))
     assert scored["val/mae"] != pytest.approx(plain["val/mae"], rel=1e-3)
+
+
+def test_deterministic_algorithms_are_asked_for_and_given_back(prepared, teacher, tmp_path):
+    plain, asked = (recipe_of(prepared, epochs=1, deterministic=value) for value in (False, True))
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = stages.run_stage
+
+        def spied(*arguments):
+            seen.append(torch.are_deterministic_algorithms_enabled())
+            real(*arguments)
+
+        patch.setattr(stages, "run_stage", spied)
+        runs = [
+            fit_detector(recipe, tmp_path / f"{number}", teacher)
+            for number, recipe in enumerate((plain, asked))
+        ]
+    assert seen == [False, True]
+    assert not torch.are_deterministic_algorithms_enabled()
+    same_weights(*runs, "detector")

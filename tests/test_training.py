@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from dmssn import optimizing, training
 from dmssn.config import FitConfig
-from dmssn.optimizing import rate_factor
-from dmssn.training import Trainer
+from dmssn.training import loop as training
+from dmssn.training import optimizing
+from dmssn.training.loop import Trainer
+from dmssn.training.optimizing import rate_factor
 
 DATA = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
 

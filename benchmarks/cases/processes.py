@@ -21,9 +21,9 @@ from benchmarks.measuring import Side, Stopwatch, Timing
 from dmssn.config import Recipe
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import read_recipe
-from dmssn.run_records import RunRecord, loss_terms, read_run
+from dmssn.runs.records import RunRecord, loss_terms, read_run
 from dmssn.scenes.writing import SceneSettings, write_scenes
-from dmssn.stages import train_teacher
+from dmssn.training.stages import train_teacher
 
 ONE, THREADS = "1 process, 1 thread", "1 process, 2 threads"
 PROCESSES = "2 processes, 1 thread each"

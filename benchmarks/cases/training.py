@@ -21,7 +21,7 @@ from dmssn.batches import Batch
 from dmssn.config import FitConfig
 from dmssn.models.autoencoder import Features, Teacher
 from dmssn.models.network import NetworkOutput
-from dmssn.optimizing import make_optimizer
+from dmssn.training.optimizing import make_optimizer
 
 Terms = dict[str, Tensor]
 FIT = FitConfig(learning_rate=1e-4)

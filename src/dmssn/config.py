@@ -221,6 +221,11 @@ class DetectorConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
 
+    @property
+    def imitates(self) -> bool:
+        """Whether there is a student that learns from a teacher."""
+        return bool(self.distill) and self.encoder == "student"
+
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         for name in ("segment", "reconstruct", "distill", "l1"):

@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dmssn.config import FitConfig, SettingError
 from dmssn.distributed import local_rank, world_size
@@ -56,8 +57,10 @@ def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[An
 
 
 @contextmanager
-def deterministic(fit: FitConfig) -> Iterator[None]:
+def deterministic(fit: FitConfig, device: torch.device) -> Iterator[None]:
     """While entered, a GPU takes algorithms that give the same numbers each time, if asked for.
+
+    Attention is then computed step by step: the gradient of the fused kernels differs.
 
     Raises:
         RuntimeError: At an operation that has none.
@@ -68,8 +71,10 @@ def deterministic(fit: FitConfig) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses
     torch.use_deterministic_algorithms(True)
+    on_gpu = device.type == "cuda"
     try:
-        yield
+        with sdpa_kernel(SDPBackend.MATH) if on_gpu else nullcontext():
+            yield
     finally:
         torch.use_deterministic_algorithms(before)
 

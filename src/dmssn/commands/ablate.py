@@ -63,8 +63,8 @@ def main(
             raise SettingError(f"{name} must be at least 1, got {value}")
     settings = options.read(recipe, ("teacher", "detector"))
     chosen = _chosen(only, settings)
-    from dmssn.ablating import Ablation
-    from dmssn.ablation_results import DIVERGED
+    from dmssn.ablation.results import DIVERGED
+    from dmssn.ablation.running import Ablation
     from dmssn.devices import choose_device
     from dmssn.files import make_folder
     from dmssn.workers import usual_workers
@@ -86,7 +86,7 @@ def _chosen(only: str | None, recipe: Recipe) -> list[str]:
     """Names of the variants to train; none for all."""
     from difflib import get_close_matches
 
-    from dmssn.variants import variants
+    from dmssn.ablation.variants import variants
 
     known = list(variants(recipe))
     chosen = [name.strip() for name in only.split(",")] if only is not None else []
@@ -132,7 +132,7 @@ def _tell(
 
     from rich.console import Console
 
-    from dmssn.ablation_pages import difference_rows, failures, page, score_rows
+    from dmssn.ablation.pages import difference_rows, failures, page, score_rows
     from dmssn.files import replacing
 
     if report is not None:

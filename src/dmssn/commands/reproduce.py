@@ -62,9 +62,9 @@ def main(
     for option, value in (("--workers", workers), ("--processes", processes)):
         if value is not None and value < 1:
             raise SettingError(f"{option} must be at least 1, got {value}")
-    from dmssn.comparing import markdown
     from dmssn.distributed import world_size
-    from dmssn.reproducing import Machine, reproduce
+    from dmssn.reproduction.comparing import markdown
+    from dmssn.reproduction.steps import Machine, reproduce
     from dmssn.workers import usual_workers
 
     if world_size() > 1:
@@ -108,8 +108,5 @@ def _settings(
         "generate": generate,
     }
     settings = read_recipe(Recipe, own if recipe is None else find_recipe(recipe), given)
-    detector = settings.detector
-    needed = detector.distill and detector.encoder == "student"
-    return replace(
-        settings, detector=replace(detector, teacher=run / "teacher" if needed else None)
-    )
+    teacher = run / "teacher" if settings.detector.imitates else None
+    return replace(settings, detector=replace(settings.detector, teacher=teacher))

@@ -56,7 +56,7 @@ def main(
     Returns:
         0, or 1 when a run cannot be read; the others are tabulated.
     """
-    from dmssn.run_tables import sort_rows, tabulate
+    from dmssn.runs.tables import sort_rows, tabulate
 
     rows, damaged = tabulate(folder)
     rows = sort_rows(rows, sort)
@@ -73,7 +73,7 @@ def _print(rows: list[dict[str, object]]) -> None:
     """All columns in one table, or in as many as the terminal is too narrow for."""
     from rich.console import Console
 
-    from dmssn.run_tables import cells
+    from dmssn.runs.tables import cells
 
     now = datetime.now(UTC)
     texts = [cells(row, now) for row in rows]

@@ -41,7 +41,7 @@ def main(
     """
     from dmssn.devices import choose_device
     from dmssn.distributed import first_process
-    from dmssn.stages import train_detector
+    from dmssn.training.stages import train_detector
 
     settings = options.read(recipe, ("detector",))
     chosen = choose_device(device, threads)

@@ -38,7 +38,7 @@ def main(
     """
     from dmssn.devices import choose_device
     from dmssn.distributed import first_process
-    from dmssn.stages import train_teacher
+    from dmssn.training.stages import train_teacher
 
     settings = options.read(recipe, ("teacher",))
     chosen = choose_device(device, threads)

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from dmssn.config import GenerateConfig
 from dmssn.files import make_folder, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
@@ -64,6 +65,18 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
             path.write_text("".join(f"{name}\n" for name in members), encoding="utf-8")
     write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
     return entries
+
+
+def generate(config: GenerateConfig, folder: Path, workers: int = 1) -> list[dict[str, Any]]:
+    """Write the scenes that a recipe has made up, as ``write_scenes`` does."""
+    settings = SceneSettings(
+        count=config.count,
+        height=config.size,
+        width=config.size,
+        bands=config.bands or None,
+        seed=config.seed,
+    )
+    return write_scenes(settings, folder, workers)
 
 
 def split_names(names: list[str], seed: int) -> dict[str, list[str]]:

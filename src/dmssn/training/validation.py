@@ -97,9 +97,9 @@ def score_scenes(
             for scene, mask, known in zip(maps, masks, counted, strict=True)
         ]
 
-    return scene_table(
-        prepared, names, QUICK, measure, batch=fit.batch, world=world, between=between
-    )
+    # As many at once as in a step, for which there is memory.
+    batch = -(-fit.batch // (fit.accumulate * (world or World()).size))
+    return scene_table(prepared, names, QUICK, measure, batch=batch, world=world, between=between)
 
 
 def saliency_of(network: DMSSN, batch: Batch, fit: FitConfig, device: torch.device) -> Tensor:

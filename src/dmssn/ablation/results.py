@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from dmssn.validation import means
-from dmssn.variants import OURS, Variant
+from dmssn.ablation.variants import OURS, Variant
+from dmssn.training.validation import means
 
 FORMAT = 1
 METRICS = {"mae": "MAE", "f_mean": "mean F", "f_max": "max F", "auc": "AUC"}

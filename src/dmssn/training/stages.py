@@ -17,12 +17,12 @@ from dmssn.models.autoencoder import Teacher
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.models.projection import Projection
-from dmssn.projecting import principal_components
-from dmssn.stage_runs import Job, Stage, open_prepared, run_stage
-from dmssn.stage_terms import TEACHER_TERMS, Terms, detector_terms, teacher_terms
 from dmssn.store import PreparedSet
-from dmssn.training import Between
-from dmssn.validation import means, scene_table, score_scenes
+from dmssn.training.loop import Between
+from dmssn.training.projecting import principal_components
+from dmssn.training.stage_runs import Job, Stage, open_prepared, run_stage
+from dmssn.training.terms import TEACHER_TERMS, Terms, detector_terms, teacher_terms
+from dmssn.training.validation import means, scene_table, score_scenes
 
 
 def train_teacher(
@@ -48,7 +48,7 @@ def train_teacher(
     """
     with ExitStack() as stack:
         world = stack.enter_context(joined(device))
-        stack.enter_context(deterministic(recipe.teacher.fit))
+        stack.enter_context(deterministic(recipe.teacher.fit, device))
         job = Job(folder, device, world, resume, init, tensorboard)
         prepared, stage = world.together(lambda: _teacher_stage(recipe, job))
         run_stage(stage, recipe, prepared, job)
@@ -119,7 +119,7 @@ def train_detector(
         recipe = replace(recipe, detector=replace(recipe.detector, teacher=teacher_path))
     with ExitStack() as stack:
         world = stack.enter_context(joined(device))
-        stack.enter_context(deterministic(recipe.detector.fit))
+        stack.enter_context(deterministic(recipe.detector.fit, device))
         job = Job(folder, device, world, resume, init, tensorboard)
         prepared, stage = world.together(lambda: _detector_stage(recipe, job))
         run_stage(stage, recipe, prepared, job)
@@ -167,7 +167,7 @@ def weights_file(path: Path) -> Path:
 
 
 def _read_teacher(config: DetectorConfig, bands: int, device: torch.device) -> Teacher | None:
-    if not config.distill or config.encoder != "student":
+    if not config.imitates:
         return None
     path = config.teacher
     if path is None:

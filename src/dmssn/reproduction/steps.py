@@ -10,7 +10,6 @@ RUN/results.json, .md   our scores beside the published ones
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,22 +21,22 @@ from typing import Any, Literal
 import tomli_w
 
 from dmssn.checking import Report, Request, check
-from dmssn.comparing import markdown, results_of
 from dmssn.config import Recipe, SettingError
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.splits import Choice
 from dmssn.devices import choose_device
 from dmssn.files import locked, make_folder, remove_partial, replacing
 from dmssn.labour import Labour
-from dmssn.launching import launch
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import hints_by_key, read_recipe, to_table
-from dmssn.run_records import ABOUT, RECIPE, RUNNING
+from dmssn.reproduction.comparing import markdown, results_of
+from dmssn.reproduction.launching import launch
+from dmssn.reproduction.scoring import DETECTOR, MAPS, predict_test_scenes, score_test_scenes
+from dmssn.runs.records import RECIPE, can_be_resumed
 from dmssn.scenes.writing import MANIFEST as GENERATED
-from dmssn.scenes.writing import SceneSettings, write_scenes
-from dmssn.scoring import DETECTOR, MAPS, predict_test_scenes, score_test_scenes
-from dmssn.stages import train_detector, train_teacher
+from dmssn.scenes.writing import generate
 from dmssn.store import write_json
+from dmssn.training.stages import train_detector, train_teacher
 
 LISTED = 20
 """A message names at most this many scenes."""
@@ -68,10 +67,6 @@ class _Work:
     folder: Path
     machine: Machine
     skip_bad: bool
-
-    @property
-    def needs_teacher(self) -> bool:
-        return bool(self.recipe.detector.distill) and self.recipe.detector.encoder == "student"
 
 
 def reproduce(
@@ -108,7 +103,7 @@ def reproduce(
     }
     if not recipe.generate.count:
         del steps["generate"]
-    if not work.needs_teacher:
+    if not recipe.detector.imitates:
         del steps["teacher"]
     make_folder(folder)
     with locked(folder):
@@ -148,18 +143,12 @@ def _claim(recipe: Recipe, folder: Path) -> None:
 
 
 def _generate(work: _Work) -> str:
-    made, folder = work.recipe.generate, work.recipe.data.scenes
+    folder = work.recipe.data.scenes
     manifest = folder / GENERATED
     if manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("complete"):
         return DONE
-    settings = SceneSettings(
-        count=made.count,
-        height=made.size,
-        width=made.size,
-        bands=made.bands or None,
-        seed=made.seed,
-    )
-    return f"{len(write_scenes(settings, folder, work.machine.workers))} scenes in {folder}"
+    made = generate(work.recipe.generate, folder, work.machine.workers)
+    return f"{len(made)} scenes in {folder}"
 
 
 def _check(work: _Work) -> str:
@@ -241,10 +230,7 @@ def _train(work: _Work, stage: Literal["teacher", "detector"]) -> str:
     final = work.folder / stage
     if final.exists():
         return DONE
-    running = final.with_name(f"{RUNNING}{stage}")
-    resume = (running / ABOUT).is_file()
-    if running.exists() and not resume:  # ended before it began
-        shutil.rmtree(running)
+    resume = can_be_resumed(final)
     machine = work.machine
     if machine.processes > 1:
         command = {"teacher": "train-teacher", "detector": "train"}[stage]

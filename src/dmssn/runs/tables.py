@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dmssn.run_records import ABOUT, RUNNING, RunRecord, duration, read_run
+from dmssn.runs.records import ABOUT, RUNNING, RunRecord, duration, read_run
 
 METRICS = ("mae", "f_mean", "f_max", "auc")
 """Of validation, that a row holds where they are known."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.files import replacing
-from dmssn.run_records import RUNNING, RunRecord, duration, loss_terms, read_run
+from dmssn.runs.records import RUNNING, RunRecord, duration, loss_terms, read_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 
 from dmssn import checkpoint
-from dmssn.comparing import Scored
 from dmssn.config import DataConfig, Orientation, Recipe
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.data_set import SceneFiles
@@ -18,6 +17,7 @@ from dmssn.labour import Labour
 from dmssn.predicting import predict_all
 from dmssn.readers.cube_file import CubeFile
 from dmssn.readers.stored import cube_name
+from dmssn.reproduction.comparing import Scored
 from dmssn.scenes.writing import MANIFEST as GENERATED
 from dmssn.store import PreparedSet
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from dmssn.ablation_results import DIVERGED, METRICS, TOO_FEW, UNDECIDED, margin
+from dmssn.ablation.results import DIVERGED, METRICS, TOO_FEW, UNDECIDED, margin
+from dmssn.ablation.variants import OURS
 from dmssn.config import FitConfig, Recipe
-from dmssn.variants import OURS
 
 Results = Mapping[str, Any]
 Rows = list[list[str]]

@@ -17,19 +17,19 @@ from dmssn.checkpoint import Header
 from dmssn.config import DataConfig, DetectorConfig, Recipe, TeacherConfig
 from dmssn.detector import BEST
 from dmssn.distributed import World
-from dmssn.events import Events, require_tensorboard
 from dmssn.files import LOCK, locked, sha256
 from dmssn.models.network import DMSSN
 from dmssn.recipes import to_table
-from dmssn.resuming import Progress
-from dmssn.run_pages import ShownScene, write_page
-from dmssn.run_records import RUNNING
-from dmssn.runs import Run
-from dmssn.scene_pictures import scene_strip
-from dmssn.stage_terms import Terms, shared
+from dmssn.runs.events import Events, require_tensorboard
+from dmssn.runs.pages import ShownScene, write_page
+from dmssn.runs.records import RUNNING
+from dmssn.runs.run import Run
+from dmssn.runs.scene_pictures import scene_strip
 from dmssn.store import PreparedSet
-from dmssn.training import Between, Trainer
-from dmssn.validation import agreement, saliency_of, score_scenes
+from dmssn.training.loop import Between, Trainer
+from dmssn.training.resuming import Progress
+from dmssn.training.terms import Terms, shared
+from dmssn.training.validation import agreement, saliency_of, score_scenes
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dmssn.evaluation import Evaluation
-from dmssn.published_results import COLUMNS, METHODS, SOURCE, SPLITS
+from dmssn.reproduction.published_results import COLUMNS, METHODS, SOURCE, SPLITS
 
 FORMAT = 1
 """Of the JSON."""

@@ -143,11 +143,6 @@ def _published(ours: Recipe) -> dict[str, Any]:
     return changes | {f"detector.{rate}": 0.3 for rate in rates}
 
 
-def needs_teacher(recipe: Recipe) -> bool:
-    """Whether the detector of a recipe imitates a teacher."""
-    return bool(recipe.detector.distill) and recipe.detector.encoder == "student"
-
-
 def teacher_owner(recipe: Recipe, ours: Recipe) -> str:
     """Name of the first variant whose teacher is trained as this recipe's is."""
     wanted = (recipe.prepare, recipe.teacher)

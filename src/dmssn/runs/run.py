@@ -15,7 +15,7 @@ from typing import Any
 import tomli_w
 
 from dmssn.files import remove_partial, replacing
-from dmssn.run_records import (
+from dmssn.runs.records import (
     ABOUT,
     LOG,
     RECIPE,

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dmssn import interruptions, resuming
+from dmssn import interruptions
 from dmssn.config import FitConfig
 from dmssn.distributed import World
 from dmssn.interruptions import Interruption
-from dmssn.optimizing import make_optimizer, rate_factor
-from dmssn.resuming import Progress
+from dmssn.training import resuming
+from dmssn.training.optimizing import make_optimizer, rate_factor
+from dmssn.training.resuming import Progress
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -2,21 +2,20 @@
 
 import json
 import os
-import shutil
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dmssn import checkpoint
-from dmssn.ablation_results import DIVERGED
+from dmssn.ablation.results import DIVERGED
 from dmssn.config import Recipe
 from dmssn.detector import BEST, load_detector
 from dmssn.devices import choose_device
-from dmssn.run_records import ABOUT, RUNNING, read_run
-from dmssn.stages import train_detector, train_teacher
+from dmssn.runs.records import RUNNING, can_be_resumed, read_run
 from dmssn.store import PreparedSet, write_json
-from dmssn.validation import score_scenes
+from dmssn.training.stages import train_detector, train_teacher
+from dmssn.training.validation import score_scenes
 
 SCORES = "test.json"
 NOTE = "diverged.txt"
@@ -105,9 +104,7 @@ def work(job: Job) -> str:
 
 
 def _train(job: Job) -> None:
-    resume = (job.running / ABOUT).is_file()
-    if not resume and job.running.is_dir():  # killed before there was anything to go on with
-        shutil.rmtree(job.running)
+    resume = can_be_resumed(job.folder)
     device = choose_device(job.device)
     if job.stage == "teacher":
         train_teacher(job.recipe, job.folder, device=device, resume=resume, init=None)

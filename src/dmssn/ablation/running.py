@@ -21,16 +21,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dmssn.ablation_jobs import Job, work
-from dmssn.ablation_results import results_of
+from dmssn.ablation.jobs import Job, work
+from dmssn.ablation.results import results_of
+from dmssn.ablation.variants import seeded, teacher_owner, variants
 from dmssn.config import Recipe
 from dmssn.files import locked, make_folder
 from dmssn.labour import Labour
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import hints_by_key
-from dmssn.scenes.writing import SceneSettings, write_scenes
+from dmssn.scenes.writing import generate
 from dmssn.store import PreparedSet, write_json
-from dmssn.variants import needs_teacher, seeded, teacher_owner, variants
 from dmssn.workers import WorkerDied, over_all
 
 RESULTS = "results.json"
@@ -86,7 +86,7 @@ class Ablation:
     def detector(self, name: str, seed: int) -> Job:
         """The detector of a variant and a seed, with its teacher."""
         recipe = self.variants[name].recipe(self.ours)
-        teacher = self._teacher(recipe, seed) if needs_teacher(recipe) else None
+        teacher = self._teacher(recipe, seed) if recipe.detector.imitates else None
         return self._job("detector", name, seed, teacher)
 
     def _teacher(self, recipe: Recipe, seed: int) -> Job:
@@ -124,16 +124,8 @@ class Ablation:
             )
 
     def _prepare(self, workers: int) -> None:
-        generate = self.ours.generate
-        if generate.count:
-            settings = SceneSettings(
-                count=generate.count,
-                height=generate.size,
-                width=generate.size,
-                bands=generate.bands or None,
-                seed=generate.seed,
-            )
-            write_scenes(settings, self._scenes(), workers)
+        if self.ours.generate.count:
+            generate(self.ours.generate, self._scenes(), workers)
         recipes = [self.variants[name].recipe(self.ours) for name in self.chosen]
         for recipe in {recipe.prepare: recipe for recipe in recipes}.values():
             placed = seeded(recipe, 0, self._scenes(), self._prepared(recipe))

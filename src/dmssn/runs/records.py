@@ -6,6 +6,7 @@ log.jsonl    a line an epoch, and lines within long epochs
 """
 
 import json
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,20 @@ from typing import Any
 RECIPE, ABOUT, LOG = "recipe.toml", "run.json", "log.jsonl"
 RUNNING = "running_"
 """Before the name of a folder whose run is not complete."""
+
+
+def can_be_resumed(final: Path) -> bool:
+    """Whether there is an interrupted run to go on with; one that ended as it began is removed.
+
+    Args:
+        final: The run's folder once it is finished.
+    """
+    running = final.with_name(f"{RUNNING}{final.name}")
+    if (running / ABOUT).is_file():
+        return True
+    if running.is_dir():
+        shutil.rmtree(running)
+    return False
 
 
 @dataclass(frozen=True)

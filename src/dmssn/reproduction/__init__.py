@@ -1,0 +1,1 @@
+"""From scenes to scores beside the published ones, in one folder."""

@@ -1,0 +1,1 @@
+"""The two stages of training: loop, loss terms, validation, resume files."""
