@@ -23,8 +23,8 @@ from dmssn.metrics import score
 
 SHOWN = {
     "roc_auc": "ROC AUC",
-    "max_f_measure": "max F",
-    "mean_f_measure": "mean F",
+    "max_f_measure": "F max",
+    "mean_f_measure": "F mean",
     "mean_absolute_error": "MAE",
 }
 WHOLE = (slice(None), slice(None))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dmssn.cli import main
 from dmssn.training import loop as training
+from dmssn.training import resuming
 from dmssn.training.loop import Trainer
 
 
@@ -50,6 +51,18 @@ def before_step(nth: int, rank: int, act: object) -> None:
     Trainer._take = counted
 
 
+def blind(rank: int) -> None:
+    """One process does not see the run's folder."""
+    load = resuming.load_state
+
+    def missing(path: Path, state: resuming.State) -> object:
+        if int(os.environ["RANK"]) == rank:
+            raise FileNotFoundError(f"{path}: no such resume checkpoint")
+        return load(path, state)
+
+    resuming.load_state = missing
+
+
 def fail() -> None:
     raise ValueError("made to fail")
 
@@ -80,6 +93,8 @@ if __name__ == "__main__":
         kill_while_writing(_nth)
     elif _what == "stopped-in-validation":
         in_validation(stop)
+    elif _what == "blind":
+        blind(_rank)
     elif _what != "none":
         before_step(_nth, _rank, {"killed": killed, "fails": fail, "stopped": stop}[_what])
     main(_words)

@@ -50,7 +50,7 @@ def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:
         for name, weight in network.named_parameters()
         if weight.grad is not None
     }
-    found |= {f"loss.{name}": total for name, total in trainer._gathered_totals().items()}
+    found |= {f"loss.{name}": each.sum() for name, each in trainer.totals.gathered().items()}
     save_file(found, f"{out}-{stage}.{world.rank}")
 
 

@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from dmssn.ablation.running import Ablation
 from dmssn.ablation.variants import OURS, teacher_owner, variants
 from dmssn.cli import main
 from dmssn.commands import ablate
+from dmssn.commands.recipe_options import RecipeOptions
 from dmssn.config import (
     DataConfig,
     DetectorConfig,
@@ -29,7 +32,12 @@ from dmssn.config import (
     Recipe,
     TeacherConfig,
 )
+from dmssn.datasets.catalogue import data_set
+from dmssn.datasets.faking import write_fake
+from dmssn.datasets.faking_plan import FakeSettings
 from dmssn.recipes import find_recipe, read_recipe, to_table
+from dmssn.runs.tables import cells, tabulate
+from dmssn.store import write_json
 from generated import write_folder
 
 BANDS = 6
@@ -200,7 +208,7 @@ def test_runs_side_by_side_train_what_one_after_another_do(whole, recipe, tmp_pa
     assert {seed: pytest.approx(values, abs=1e-4) for seed, values in one.items()} == other
 
 
-def test_a_diverging_run_is_told_and_the_others_finish(recipe, tmp_path, monkeypatch):
+def test_a_diverging_run_is_told_and_the_others_finish(recipe, tmp_path, monkeypatch, capsys):
     trained = []
     train_detector, train_teacher = ablation_jobs.train_detector, ablation_jobs.train_teacher
 
@@ -229,8 +237,19 @@ def test_a_diverging_run_is_told_and_the_others_finish(recipe, tmp_path, monkeyp
     }
     assert told() == expected
     trained.clear()
+    capsys.readouterr()
     assert told() == expected
     assert trained == []  # those that diverged would do so again
+    running = tmp_path / "out" / "detectors" / "running_pca-0"
+    assert f"to try it again, remove {running}\n" in capsys.readouterr().err
+    write_json(running / "run.json", {"identity": {"stage": "detector"}, "facts": []})
+    (running / "recipe.toml").write_text(tomli_w.dumps(to_table(recipe)))
+    (row,) = tabulate(running)[0]
+    assert row["state"] == cells(row, datetime.now(UTC))["state"] == "diverged"
+    running.rename(tmp_path / "away")
+    del expected["pca"][1]["0"]
+    monkeypatch.setattr(ablation_jobs, "train_detector", train_detector)
+    assert told()["pca"] == (["0", "1"], {})
 
 
 def test_a_run_that_fails_is_told_and_tried_again(recipe, tmp_path, monkeypatch):
@@ -255,6 +274,41 @@ def test_changed_settings_are_refused_in_the_same_folder(whole, recipe):
         Ablation(other, out, seeds=2).run(["ours"], 1)
 
 
+def test_the_same_folders_may_be_spelled_otherwise(whole, recipe, monkeypatch):
+    out, results = whole
+    monkeypatch.chdir(out.parent)
+    scenes = Path(os.path.relpath(recipe.data.scenes))
+    data = replace(recipe.data, scenes=scenes, prepared=Path("elsewhere"))
+    found = Ablation(replace(recipe, data=data), Path(out.name), seeds=2).run(["ours"], 1)
+    assert found == results
+
+
+def test_other_scenes_are_refused_in_the_same_folder(whole, recipe, tmp_path):
+    other = replace(recipe, data=replace(recipe.data, scenes=tmp_path))
+    with pytest.raises(ValueError, match=r"other settings \(data\.scenes\)"):
+        Ablation(other, whole[0], seeds=2).run(["ours"], 1)
+
+
+def test_the_trainings_side_by_side_are_those_of_the_call_that_trained(whole, recipe):
+    out, results = whole
+    assert results["workers"] == 1
+    assert Ablation(recipe, out, seeds=2).run(["pca"], 2)["workers"] == 1
+
+
+def test_a_made_up_copy_is_told(tmp_path):
+    root = tmp_path / "in"
+    write_fake(data_set("hs-sod"), root, FakeSettings(size=(32, 36), quirks=False))
+    data = DataConfig(scenes=root, prepared=tmp_path, set="hs-sod")
+    prepare = PrepareConfig(size=32, mixture=MixtureConfig(components=3))
+    fit = FitConfig(epochs=1, batch=32)
+    made = Recipe(
+        data=data, prepare=prepare, teacher=TeacherConfig(fit=fit), detector=DetectorConfig(fit=fit)
+    )
+    results = Ablation(made, tmp_path / "out", seeds=1).run(["bands"], 1)
+    assert results["made_up"] == "a made-up copy (`dmssn dataset fake`)"
+    assert results["split"].startswith("split 'dmssn': 48 / 12 scenes")
+
+
 def test_a_set_without_test_scenes_is_refused_before_training(recipe, tmp_path):
     folder = write_folder(tmp_path / "in", train=2, val=1, test=0, height=32, width=32, bands=BANDS)
     other = replace(recipe, data=DataConfig(scenes=folder, prepared=tmp_path))
@@ -277,11 +331,20 @@ def run_of(f_mean, mae=0.1):
     }
 
 
-FACTS = {"scenes": {"train": 8, "val": 1, "test": 2}, "bands": 6}
+FACTS = {
+    "scenes": {"train": 8, "val": 1, "test": 2},
+    "bands": 6,
+    "split": "lists in splits/",
+    "made_up": "",
+    "workers": 2,
+}
 
 
-def results_by_hand(**values):
-    """Results of ``ours`` and others from the mean F of each seed, or why there is none."""
+def results_by_hand(*, asked=None, **values):
+    """Results of ``ours`` and others from the F mean of each seed, or why there is none.
+
+    ``asked`` is the number of seeds of the call; by default as many as there are.
+    """
     runs = {
         name.replace("_", "-"): {
             seed: value if isinstance(value, str) else run_of(value)
@@ -289,7 +352,7 @@ def results_by_hand(**values):
         }
         for name, numbers in values.items()
     }
-    seeds = max(map(len, values.values()))
+    seeds = asked or max(map(len, values.values()))
     return results_of(variants(OURS_ONLY), runs, FACTS | {"seeds": seeds})
 
 
@@ -365,10 +428,10 @@ def test_the_claims_are_judged_by_the_verdicts():
         published_rates=["diverged: x", 0.1, 0.1],
     )
     expected = {
-        "pca": "Supported, the variant is worse: mean F -0.103 ± 0.006.",
-        "bands": "Contradicted, the variant is better: mean F +0.203 ± 0.006.",
-        "spatial-teacher": "Contradicted, the variant is worse: mean F -0.103 ± 0.006.",
-        "no-distillation": "Not decided, no clear difference: mean F +0.017 ± 0.076.",
+        "pca": "Supported, the variant is worse: F mean -0.103 ± 0.006.",
+        "bands": "Contradicted, the variant is better: F mean +0.203 ± 0.006.",
+        "spatial-teacher": "Contradicted, the variant is worse: F mean -0.103 ± 0.006.",
+        "no-distillation": "Not decided, no clear difference: F mean +0.017 ± 0.076.",
         "published-rates": "Diverged in 1 of 3 runs: not compared.",
         "spatial-heads": "Not run.",
     }
@@ -378,7 +441,49 @@ def test_the_claims_are_judged_by_the_verdicts():
 def test_without_ours_nothing_is_compared():
     results = results_by_hand(pca=[0.4, 0.5, 0.6])
     assert outcome("pca", results) == "Not compared: ours has no scores."
-    assert difference_rows(results)[1] == ["pca", "-", "-", "-", "-", "too few seeds"]
+    assert difference_rows(results)[1] == ["pca", "-", "-", "-", "-", "ours has no scores"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        # Without the fourth seed the other three would be a clear "worse".
+        (
+            {"ours": [0.5, 0.6, 0.7, "diverged: x"], "pca": [0.4, 0.5, 0.59, 0.9]},
+            "ours diverged in 1 of 4",
+        ),
+        (
+            {"ours": [0.5, 0.6, 0.7, "failed: x"], "pca": [0.4, 0.5, 0.59, 0.9]},
+            "ours failed in 1 of 4",
+        ),
+        (
+            {"ours": ["diverged: x"] * 4, "pca": [0.4, 0.5, 0.59, "diverged: y"]},
+            "diverged in 1 of 4",
+        ),
+        (
+            {"ours": [0.5, 0.6, 0.7], "pca": [0.4, 0.5, 0.59, 0.6]},
+            "not every seed has both scores",
+        ),
+        (
+            {"ours": [0.5, 0.6, 0.7, 0.8], "pca": [0.4, 0.5, 0.59]},
+            "not every seed has both scores",
+        ),
+        ({"ours": [0.5, 0.6], "pca": [0.4, 0.5], "asked": 2}, "too few seeds"),
+    ],
+)
+def test_there_is_a_verdict_only_if_every_seed_of_the_call_has_a_pair(values, expected):
+    results = results_by_hand(**values)
+    assert results["variants"]["pca"]["verdict"] == expected
+    assert outcome("pca", results).startswith(("Not ", "Diverged in 1 of 4 runs"))
+    assert "verdicts would be false" not in page(results, OURS_ONLY, "dmssn ablate")
+
+
+def test_only_verdicts_count_for_the_chance_of_a_false_one():
+    values = {"ours": [0.5, 0.6, 0.7], "pca": [0.4, 0.5, 0.59], "bands": [0.5, 0.5, 0.9]}
+    found = page(results_by_hand(**values, no_distillation=["failed: x"] * 3), OURS_ONLY, "x")
+    assert "one or more of 2 such verdicts would be false with a chance of up to 10%" in " ".join(
+        found.split()
+    )
 
 
 def test_the_page_tells_the_rows_the_rule_and_the_command():
@@ -389,6 +494,13 @@ def test_the_page_tells_the_rows_the_rule_and_the_command():
     assert "| ours | 0.100 ± 0.000 | 0.600 ± 0.100 |" in text
     assert "- pca, seed 0: diverged: a | b" in text
     assert "4.30 standard errors" in text
+    assert "Which scenes are for what: lists in splits/." in text
+    assert "with 2 trainings side by side" in " ".join(text.split())
+    assert "not real" not in text
+    fake = page(results | {"made_up": "a made-up copy"}, OURS_ONLY, "dmssn ablate")
+    assert "of the data set `folder`, which are not real but a made-up copy;" in " ".join(
+        fake.split()
+    )
     assert "\n```\ndmssn ablate some -o out --seeds 3\n```\n" in text
 
 
@@ -443,6 +555,7 @@ def test_the_command_generates_trains_and_writes_the_page(recipe, tmp_path, caps
         (["--workers", "0"], "--workers must be at least 1"),
         (["--only", "pac"], "no variant 'pac'; did you mean 'pca'?"),
         (["--report", "."], "--report . is a folder"),
+        (["--device", "tpu", "--workers", "2"], "--device 'tpu': use auto, cpu"),
     ],
 )
 def test_a_mistake_is_one_line(words, said, tmp_path, capsys):
@@ -450,6 +563,31 @@ def test_a_mistake_is_one_line(words, said, tmp_path, capsys):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_of_the_page_is_for_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here, away = tmp_path / "docs" / "page.md", tmp_path.parent / "elsewhere" / "out"
+    options = RecipeOptions(given=(("--data.scenes", str(tmp_path / "my in")),))
+    words = ablate._command("ablation", away, 3, [], here, options)
+    assert " ".join(words) == (
+        f"dmssn ablate ablation -o {away} --seeds 3 --data.scenes 'my in' --report docs/page.md"
+    )
+
+
+def test_the_page_names_the_variants_on_it_where_not_all_are(whole, recipe, tmp_path, capsys):
+    out, _ = whole
+    path, report = tmp_path / "r.toml", tmp_path / "page.md"
+    path.write_text(tomli_w.dumps(to_table(recipe)))
+    words = ("ablate", str(path), "-o", str(out), "--seeds", "2", "--only", "pca")
+    code, printed, _ = run(capsys, *words, "--report", str(report), "--workers", "1")
+    assert code == 0
+    assert "--only ours,spectral-heads,pca" in report.read_text()
+    assert "F mean - ours" in printed
+
+
+def test_a_worker_is_counted_with_the_memory_that_was_seen():
+    assert ablate.WORKER_BYTES > 11.4e9
 
 
 def test_the_help_names_all_variants():

@@ -15,13 +15,14 @@ DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
     "config cube distributed files interruptions kmeans memory metrics models.* moments"
-    " pictures progress regions resample",
+    " pictures progress regions resample wording",
     "augment checkpoint devices losses masks mixture objects readers.* recipes rendering"
     " store surveying workers",
     "batches cube_lists datasets.* evaluation labour preparing runs.* saving scenes.* writers.*",
-    "checking converting detector preparing_scenes",
+    "checking converting detector origins preparing_scenes",
     "claims predicting training.*",
-    "commands.cube_options commands.cube_reports commands.recipe_options preparing_sets",
+    "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
+    " preparing_sets",
     "ablation.* reproduction.*",
     "commands.*",
     "cli",
@@ -121,6 +122,7 @@ def test_commands_load_nothing_heavy_before_they_run():
         "dmssn.commands.cube_options",
         "dmssn.commands.cube_reports",
         "dmssn.commands.recipe_options",
+        "dmssn.commands.tables",
         "dmssn.memory",
     }
     for module, path in MODULES.items():

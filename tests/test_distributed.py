@@ -10,6 +10,7 @@ from dmssn import checkpoint
 from dmssn.config import SettingError
 from dmssn.devices import choose_device
 from dmssn.distributed import World
+from dmssn.training.totals import Totals
 from training_jobs import NO_DROPOUT, TESTS, ended, furthest, launched, train, trained
 
 
@@ -102,16 +103,57 @@ def test_a_process_that_dies_ends_the_job_and_the_others_say_so(job_folder, faul
         assert "dmssn train: process 1: made to fail" in err
 
 
-def test_what_cannot_begin_ends_all_processes_with_one_message(job_folder, whole):
-    code, _, err = ended(train(job_folder, "whole", processes=2))
-    assert code == 1
-    assert err.count("whole: exists; choose another --run or remove it") == 1
-    code, _, err = ended(train(job_folder, "none", "--train.epoch=3", processes=2))
+@pytest.mark.parametrize(
+    ("run", "option", "said"),
+    [
+        ("whole", "--train.epochs=3", "whole: exists; choose another --run or remove it"),
+        ("none", "--train.epoch=3", "--train.epoch"),
+        ("none", "--train.batch=1", "2 processes share 1 scenes a step"),
+        ("none", "--data.prepared=elsewhere", "elsewhere: no prepared set"),
+    ],
+)
+def test_what_cannot_begin_ends_all_processes_with_one_message(
+    job_folder, whole, run, option, said
+):
+    code, _, err = ended(train(job_folder, run, option, processes=2))
     assert code == 1  # torchrun's own
-    assert err.count("dmssn train: ") == 1
-    code, _, err = ended(train(job_folder, "none", "--train.batch=1", processes=2))
-    assert "2 processes share 1 scenes a step" in err
+    told = [line for line in err.splitlines() if line.startswith("dmssn train")]
+    assert len(told) == 1
+    assert said in told[0]
     assert not (job_folder / "running_none").exists()
+
+
+def test_a_process_that_does_not_see_the_run_says_so_and_none_hangs(job_folder):
+    code, *_ = ended(train(job_folder, "unseen", processes=2, fault="stopped:3"))
+    assert code == 1
+    code, _, err = ended(train(job_folder, "unseen", "--resume", processes=2, fault="blind:0,1"))
+    assert code == 1
+    told = [line for line in err.splitlines() if line.startswith("dmssn train")]
+    state = "running_unseen/resume.safetensors"
+    assert told == [f"dmssn train: process 1: {state}: no such resume checkpoint"]
+
+
+class Two(World):
+    """The second of two processes, the other of which has nothing but ones."""
+
+    def sum(self, values):
+        values[0] = 1.0
+        return values
+
+
+def test_sums_of_terms_are_kept_apart_for_each_process():
+    totals = Totals(Two(1, 2))
+    totals.add({"a": torch.tensor(2.0), "b": torch.tensor(0.5)})
+    totals.add({"a": torch.tensor(3.0), "b": torch.tensor(0.5)})
+    assert totals.sum() == 6.0
+    for _ in range(2):  # gathering changes nothing
+        gathered = {name: each.tolist() for name, each in totals.gathered().items()}
+        assert gathered == {"a": [1.0, 5.0], "b": [1.0, 1.0]}
+    saved = totals.gathered()
+    for world, sums in ((Two(1, 2), (5.0, 1.0)), (World(0, 1), (6.0, 2.0)), (World(2, 3), (0, 0))):
+        again = Totals(world)
+        again.restore(saved, torch.device("cpu"))
+        assert tuple(float(total) for total in again.own.values()) == sums
 
 
 def test_a_job_of_one_shares_with_nobody():
@@ -123,6 +165,10 @@ def test_a_job_of_one_shares_with_nobody():
     assert world.together(lambda: 5) == 5
     with pytest.raises(KeyError):
         world.together(lambda: {}[0])
+    assert [world.any(here) for here in (True, False)] == [True, False]
+    error = ValueError("all come to this")
+    assert world.told_once(error) is error
+    assert isinstance(World(1, 2).told_once(error), SystemExit)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -135,12 +181,13 @@ def test_shares_are_all_there_is_and_the_first_is_the_longest(size):
 def test_each_of_several_processes_has_the_gpu_of_its_number(monkeypatch):
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", 1)
     assert choose_device("cpu") == torch.device("cpu")
     with pytest.raises(SettingError, match="each process has a GPU of its own; use cuda"):
         choose_device("cuda:0")
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(SettingError, match="cuda:2: this machine shows 2 CUDA devices"):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # for this process there is one, for others not
+    with pytest.raises(SettingError, match=r"shows 2 CUDA devices; .* no more than 2 processes"):
         choose_device("auto")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -110,11 +111,16 @@ def met(job_folder, job, run, epochs=2):
 def test_runs_met_at_any_time_by_signals_for_all_their_processes_go_on(job_folder):
     options = [*LONG, "--train.workers=1"]
     long = trained(job_folder, "long", *options)
-    for number, expected in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
-        run = f"met{int(number)}"
+    asked = {"met": [signal.SIGTERM], "twice": [signal.SIGTERM] * 2}
+    asked |= {"ctrl-c": [signal.SIGINT], "killed-all": [signal.SIGKILL]}
+    codes = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}
+    for run, numbers in asked.items():
+        number, expected = numbers[0], codes[numbers[0]]
         job = train(job_folder, run, *options)
         met(job_folder, job, run)
-        os.killpg(job.pid, number)  # the scenes' loader too, as a scheduler does
+        for each in numbers:
+            os.killpg(job.pid, each)  # the scenes' loader too, as a scheduler does
+            time.sleep(0.02)
         code, _, err = ended(job)
         assert code == expected, err
         assert "Traceback" not in err
@@ -128,3 +134,24 @@ def test_runs_met_at_any_time_by_signals_for_all_their_processes_go_on(job_folde
         )
         assert int(logged[-1]) - 1 <= told["epoch"] < 30
         goes_on_to(job_folder, run, long, *options)
+
+
+def test_a_damaged_scene_ends_a_run_whose_scenes_are_loaded_by_others(job_folder):
+    (job_folder / "damaged").mkdir()
+    for name in ("in", "set", "recipe.toml", "teacher"):
+        source = job_folder / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, (job_folder / "damaged" / name))
+    scene = job_folder / "damaged" / "set" / "scenes" / "train_3.safetensors"
+    content = bytearray(scene.read_bytes())
+    content[-50] ^= 255
+    scene.write_bytes(content)
+    said = []
+    for workers in (0, 1):
+        options = [f"--train.workers={workers}", "--train.batch=9"]
+        code, out, err = ended(train(job_folder / "damaged", f"w{workers}", *options))
+        assert (code, out) == (1, "")
+        said.append(err)
+    assert said[0] == said[1]
+    assert said[0].startswith("dmssn train: set/scenes/train_3.safetensors: not a prepared scene")
+    assert said[0].count("\n") == 1

@@ -652,7 +652,7 @@ def test_a_scene_that_changes_while_the_others_are_made_is_told(
     always = ("folder", folder, "-o", tmp_path / "set", "--size", 32, "--workers", 1)
     code, _, err = run(capsys, *always)
     assert code == 1
-    assert "1 scenes changed while they were prepared (val_0); run it again" in err
+    assert "1 scene changed while being prepared (val_0); run it again" in err
     monkeypatch.undo()
     assert run(capsys, *always)[0] == 0
 

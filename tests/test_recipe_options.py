@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from dmssn.cli import app, main
+from dmssn.commands.prepare import _settings
 from dmssn.commands.recipe_options import NAMES, RecipeOptions
 from dmssn.config import Recipe, SettingError
 from dmssn.recipes import hints_by_key
+from dmssn.store import PreparedSet
+from generated import write_folder
 
 TEXT = '[data]\nscenes = "a"\nprepared = "b"\n[detector.fit]\nepochs = 7\n[teacher.fit]\nseed = 4\n'
 
@@ -118,7 +121,14 @@ def test_a_value_that_cannot_be_is_an_error_that_names_the_key(recipe, words, sa
     assert said in str(refused.value)
 
 
-COMMANDS = ["train", "train-teacher", "reproduce"]
+COMMANDS = {
+    "prepare": "-o",
+    "train": "--run",
+    "train-teacher": "--run",
+    "reproduce": "--run",
+    "ablate": "-o",
+}
+"""Commands that take a recipe, and their option for where to."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -128,13 +138,12 @@ COMMANDS = ["train", "train-teacher", "reproduce"]
         (["--detector.fit.epoch", "3"], "Did you mean --detector.fit.epochs?"),
         (["--prepare.sise=3"], "Did you mean --prepare.size?"),
         (["--train.ephocs", "3"], "Did you mean --train.epochs?"),
-        (["--devise", "cpu"], "Did you mean --device?"),
         (["--detector.fit.epochs"], "--detector.fit.epochs requires an argument"),
         (["--detector.fit.epochs", "x"], "--detector.fit.epochs takes a whole number"),
     ],
 )
 def test_a_mistake_is_one_line_with_a_suggestion_and_code_2(capsys, recipe, command, words, said):
-    err = refused(capsys, command, recipe, "--run", "nowhere", *words)
+    err = refused(capsys, command, recipe, COMMANDS[command], "nowhere", *words)
     assert err.startswith(f"dmssn {command}: ")
     assert said in err
 
@@ -147,6 +156,42 @@ def test_help_has_one_entry_for_all_keys(capsys, command):
     assert out.count("--TABLE.KEY") == 1
     assert "--detector.fit.epochs 3" in out
     assert sum(name in out for name in NAMES) <= 2  # the example
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "prepare"])
+def test_a_mistake_in_an_option_of_the_commands_own_gets_a_suggestion_too(capsys, recipe, command):
+    words = (COMMANDS[command], "nowhere", "--devise", "cpu")
+    assert "Did you mean --device?" in refused(capsys, command, recipe, *words)
+
+
+def prepared(*words: str) -> Recipe:
+    """The settings `dmssn prepare` comes to, but for its own options."""
+    _, bound, _ = app.parse_args(["prepare", *words], exit_on_error=False, print_error=False)
+    given = bound.arguments
+    names = ("source", "root", "output", "recipe")
+    return _settings(*(given.get(key) for key in names), given.get("options", RecipeOptions()))
+
+
+def test_prepare_takes_keys_of_the_recipe_and_places_from_its_own_options(recipe):
+    keys = ("--prepare.size", "64", "--data.val", "0.2", "--data.prepared", "x")
+    found = prepared(recipe, *keys)
+    assert (found.prepare.size, found.data.val, found.data.prepared) == (64, 0.2, Path("x"))
+    found = prepared("hs-sod", "ROOT", "-o", "out", *keys)
+    assert (found.data.set, found.data.scenes) == ("hs-sod", Path("ROOT"))
+    assert (found.prepare.size, found.data.prepared) == (64, Path("out"))
+    found = prepared("hs-sod", "ROOT", "-o", "out", "--recipe", recipe, *keys)
+    assert (found.detector.fit.epochs, found.data.scenes) == (7, Path("ROOT"))
+
+
+def test_the_own_options_of_prepare_go_before_the_keys(tmp_path):
+    root = write_folder(tmp_path / "in", height=34, width=34, bands=6)
+    words = ["prepare", "folder", str(root), "-o", str(tmp_path / "out"), "--size", "32"]
+    words += ["--prepare.size", "48", "--prepare.mixture.components", "3", "--workers", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    prepare = PreparedSet(tmp_path / "out").manifest.prepare
+    assert (prepare["size"], prepare["mixture"]["components"]) == (32, 3)
 
 
 def test_train_knows_recipes_by_name(capsys):

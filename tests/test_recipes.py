@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dmssn.config import AugmentConfig, DataConfig, Recipe, SettingError
-from dmssn.recipes import find_recipe, hints_by_key, read_recipe, recipe_names
+from dmssn.config import AugmentConfig, DataConfig, DetectorConfig, Recipe, SettingError
+from dmssn.recipes import changed_keys, find_recipe, hints_by_key, read_recipe, recipe_names
 
 RUN_BY = {"hsod-bit": ["hsod-bit", "hsod-bit-v2"], "published": ["hsod-bit", "hs-sod"]}
 """What is reproduced by the calls in the comment of a recipe; else what the recipe is called."""
@@ -29,9 +29,12 @@ def test_a_recipe_reads_and_keeps_to_its_own_folder(name):
         assert recipe.data.scenes == Path("runs", name, "scenes")
 
 
-@pytest.mark.parametrize("name", ["hs-sod", "hsod-bit", "published", "shipped", "smoke"])
+@pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_begins_with_the_commands_that_use_it(name):
     text = find_recipe(name).read_text(encoding="utf-8")
+    if name == "ablation":
+        assert f"\n#   dmssn ablate {name} -o runs/{name} " in text
+        return
     commands = re.findall(r"^#   dmssn reproduce (\S+) (.*)$", text, re.MULTILINE)
     assert [command for command, _ in commands] == RUN_BY.get(name, [name])
     for _, options in commands:
@@ -112,6 +115,21 @@ def test_changes_go_before_the_recipe_and_leave_the_rest(tmp_path):
     )
     assert recipe.data == DataConfig(scenes=Path("a"), prepared=Path("c"))
     assert (recipe.detector.fit.epochs, recipe.detector.fit.batch) == (5, 2)
+
+
+def test_the_keys_that_differ_are_named_and_paths_compared_by_where_they_lead(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    before = Recipe(data=DataConfig(scenes=Path("a"), prepared=Path("b")))
+    same = Recipe(data=DataConfig(scenes=tmp_path / "a", prepared=Path("x/../b")))
+    assert changed_keys(before, same) == []
+    other = Recipe(
+        data=DataConfig(scenes=Path("c"), prepared=Path("b"), val=0.2),
+        detector=DetectorConfig(teacher=Path("t")),
+    )
+    assert changed_keys(before, other) == ["data.scenes", "data.val", "detector.teacher"]
+    assert changed_keys(before, other, ["data.scenes", "detector.teacher"]) == ["data.val"]
 
 
 def test_every_setting_has_its_key():

@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from dmssn.cli import main
+from dmssn.commands.evaluate import HEADINGS
+from dmssn.commands.tables import print_table
+from dmssn.runs.records import METRICS
 from dmssn.runs.run import Run
 from dmssn.runs.tables import cells, sort_rows, tabulate
 
@@ -143,6 +148,24 @@ def test_sorting_by_what_is_no_column_is_an_error_of_usage(tmp_path, capsys):
     code, _, err = table(capsys, tmp_path, "--sort", "beauty")
     assert code == 2
     assert "score" in err
+
+
+def test_metrics_are_called_as_evaluate_calls_them():
+    assert set(METRICS.values()) <= set(HEADINGS.values())
+
+
+def test_a_narrow_terminal_gets_several_tables_with_the_first_column_in_each(capsys, monkeypatch):
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setenv("COLUMNS", "20")
+    print_table([["run", "MAE", "state", "AUC"], ["a [b]", "0.1", "ok", "0.75"]], words=["state"])
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert [line.split() for line in shown.splitlines()] == [
+        ["run", "MAE", "state"],
+        ["a", "[b]", "0.1", "ok"],
+        [],
+        ["run", "AUC"],
+        ["a", "[b]", "0.75"],
+    ]
 
 
 @pytest.mark.parametrize("key", ["name", "stage", "state", "epochs", "best_epoch", "score", "mae"])

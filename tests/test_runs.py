@@ -102,11 +102,20 @@ def test_a_run_that_changed_is_not_resumed(tmp_path, recipe, identity, names):
 
 
 def test_a_setting_that_is_gone_is_a_change_too(tmp_path):
-    taught = replace(RECIPE, detector=replace(RECIPE.detector, teacher=Path("teacher")))
-    start(tmp_path / "run", taught)
-    with pytest.raises(ValueError, match=r"\(detector\.teacher\)"):
+    start(tmp_path / "run", teacher="5e1f")
+    with pytest.raises(ValueError, match=r"\(teacher\)"):
         start(tmp_path / "run", resume=True)
-    start(tmp_path / "run", taught, resume=True)
+    start(tmp_path / "run", resume=True, teacher="5e1f")
+
+
+def test_where_things_are_is_no_setting(tmp_path):
+    start(tmp_path / "run")
+    elsewhere = replace(
+        RECIPE,
+        data=DataConfig(scenes=tmp_path / "in", prepared=tmp_path / "set"),
+        detector=replace(RECIPE.detector, teacher=Path("teacher")),
+    )
+    start(tmp_path / "run", elsewhere, resume=True)
 
 
 @pytest.mark.parametrize("name", ["run.json", "recipe.toml"])

@@ -32,8 +32,7 @@ from dmssn.runs.run import Run
 from dmssn.store import PreparedSet, write_manifest, write_scene
 from dmssn.training import stage_runs, stages, validation
 from dmssn.training import terms as stage_terms
-from dmssn.training.stage_runs import open_prepared
-from dmssn.training.stages import train_detector, train_teacher
+from dmssn.training.stages import open_prepared, train_detector, train_teacher
 from generated import write_folder
 
 BANDS = 6
@@ -261,9 +260,9 @@ def test_settings_changed_on_resuming_are_refused_by_name(prepared, teacher, tmp
     )
     with pytest.raises(ValueError, match=r"detector\.dropout, detector\.fit\.learning_rate"):
         fit_detector(changed, tmp_path / "run", teacher, resume=True)
-    shutil.copytree(teacher, tmp_path / "another")
-    with pytest.raises(ValueError, match=r"other settings \(detector\.teacher\)"):
-        fit_detector(recipe, tmp_path / "run", tmp_path / "another", resume=True)
+    other = fit_teacher(recipe_of(prepared, epochs=1, seed=1), tmp_path / "other")
+    with pytest.raises(ValueError, match=r"other settings \(teacher\)"):
+        fit_detector(recipe, tmp_path / "run", other, resume=True)
     with pytest.raises(ValueError, match=r"other settings \(.*stage"):
         fit_teacher(recipe, tmp_path / "run", resume=True)
 
@@ -525,3 +524,30 @@ def test_deterministic_algorithms_are_asked_for_and_given_back(prepared, teacher
     assert seen == [False, True]
     assert not torch.are_deterministic_algorithms_enabled()
     same_weights(*runs, "detector")
+
+
+def test_a_run_is_gone_on_with_wherever_its_teacher_and_scenes_are(
+    prepared, teacher, tmp_path, monkeypatch
+):
+    recipe = recipe_of(prepared, epochs=2)
+    whole = fit_detector(recipe, tmp_path / "whole", teacher)
+    interrupted_at(2, monkeypatch, lambda: fit_detector(recipe, tmp_path / "cut", teacher))
+    shutil.copytree(teacher, tmp_path / "teacher")
+    shutil.copytree(prepared, tmp_path / "set")
+    moved = replace(recipe, data=replace(recipe.data, prepared=tmp_path / "set"))
+    fit_detector(moved, tmp_path / "cut", tmp_path / "teacher", resume=True)
+    same_weights(whole, tmp_path / "cut", "detector")
+
+
+def test_a_run_is_not_gone_on_with_on_scenes_prepared_anew(
+    prepared, teacher, tmp_path, monkeypatch
+):
+    recipe = recipe_of(prepared, epochs=2)
+    interrupted_at(2, monkeypatch, lambda: fit_teacher(recipe, tmp_path / "run"))
+    shutil.copytree(prepared, tmp_path / "set")
+    manifest = PreparedSet(prepared).manifest
+    fewer = {**manifest.splits, "train": manifest.splits["train"][1:]}
+    write_manifest(tmp_path / "set", replace(manifest, splits=fewer))
+    moved = replace(recipe, data=replace(recipe.data, prepared=tmp_path / "set"))
+    with pytest.raises(ValueError, match=r"other settings \(scenes\)"):
+        fit_teacher(moved, tmp_path / "run", resume=True)

@@ -100,7 +100,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, where, set
     with pytest.raises(Interrupted):
         Loop(tmp_path, lambda epoch, at: (epoch, at) == (2, where), **settings).fit()
     resumed = Loop(tmp_path, **settings)
-    torch.manual_seed(99)  # the file sets the generator
+    torch.manual_seed(99)  # no matter: each step seeds the generator
     resumed.trainer.load_state(resumed.file)
     assert 0 < resumed.trainer.progress.epoch < 4
     resumed.fit()
@@ -322,7 +322,7 @@ def test_parts_give_the_gradient_of_all_their_scenes(tmp_path):
         loop.network[1].p = 0.0
         loop.trainer._take(DATA[:7].split(sizes))
         gradients = [weight.grad for weight in loop.network.parameters()]
-        found.append([*gradients, *loop.trainer.totals.values()])
+        found.append([*gradients, *loop.trainer.totals.own.values()])
     for other in found[1:]:
         for one, value in zip(found[0], other, strict=True):
             torch.testing.assert_close(one, value)
@@ -440,3 +440,19 @@ def test_training_outside_the_main_thread_leaves_signals_alone(tmp_path):
     thread.start()
     thread.join()
     assert loop.trainer.progress.epoch == 4
+
+
+def test_weights_that_are_not_finite_do_not_take_the_place_of_a_resume_file(tmp_path):
+    def bad(epoch, where):
+        if loop.trainer.progress.step == 4 and where == "step":
+            loop.network[0].weight.data.fill_(math.nan)
+        return False
+
+    loop = Loop(tmp_path, bad, checkpoint_steps=1)
+    loop.trainer.device = torch.device("cuda")  # whose loss is looked at seldom
+    with pytest.raises(FloatingPointError, match="at step 5: square = nan"):
+        loop.fit()
+    again = Loop(tmp_path)
+    again.trainer.load_state(again.file)
+    assert again.trainer.progress.step == 4
+    assert all(torch.isfinite(weight).all() for weight in again.network.parameters())

@@ -5,6 +5,7 @@ Letters: N images, B bands, H rows, W columns, R regions of all images together.
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -121,7 +122,7 @@ def pack_cube(cube: RegionCube) -> Batch:
     return pack([Scene(cube, np.zeros(cube.region_map.shape, dtype=bool))])
 
 
-class TrainingScenes(Dataset[Scene]):
+class TrainingScenes(Dataset[Scene | Exception]):
     """Augmented training scenes; the change depends on seed, epoch and scene alone.
 
     Neither the number of workers nor where a run was resumed moves it.
@@ -134,9 +135,14 @@ class TrainingScenes(Dataset[Scene]):
         self.config = config
         self.seed = seed
 
-    def __getitem__(self, key: tuple[int, int]) -> Scene:
-        """The scene of an index, as it is in an epoch: (epoch, index)."""
-        epoch, index = key
+    def __getitem__(self, key: tuple[int, int]) -> Scene | Exception:
+        """The scene of an index, as it is in an epoch: (epoch, index); or why it cannot be had."""
+        try:
+            return self._scene(*key)
+        except (ValueError, OSError) as error:
+            return error
+
+    def _scene(self, epoch: int, index: int) -> Scene:
         cube, mask, counted = self.prepared.read(self.names[index])
         generator = np.random.default_rng([self.seed, epoch, index])
         if counted is None:
@@ -211,33 +217,49 @@ class TrainingSteps:
             scenes,
             batch_sampler=self._order,
             num_workers=fit.workers,
-            collate_fn=pack,
+            collate_fn=_packed,
             generator=torch.Generator(),  # or each pass would take a number of the training's own
             pin_memory=pin,
             persistent_workers=fit.workers > 0,
-            worker_init_fn=_outlive_one_signal if fit.workers else None,
+            worker_init_fn=_leave_signals_to_parent if fit.workers else None,
         )
 
     def __call__(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
-        """Yield the parts of each step of an epoch, from a step on."""
+        """Yield the parts of each step of an epoch, from a step on.
+
+        Raises:
+            ValueError: A scene's file is missing or damaged.
+        """
         self._order.epoch, self._order.start = epoch, start
         batches = iter(self._loader)
         while parts := list(islice(batches, self._order.parts)):
+            for part in parts:
+                if isinstance(part, Exception):
+                    raise part
             yield parts
 
 
-def _outlive_one_signal(_: int) -> None:
-    """Leave it to the training process when to end: it may want another batch first.
+def _packed(scenes: Sequence[Scene | Exception]) -> Batch | Exception:
+    """A batch; or why a scene cannot be had, in words of its own and not in those of a loader."""
+    whole = [scene for scene in scenes if not isinstance(scene, Exception)]
+    wrong = [scene for scene in scenes if isinstance(scene, Exception)]
+    return wrong[0] if wrong else pack(whole)
 
-    A scheduler signals all processes. Ended by that, a loader would tear the training process out
-    of its step. The second SIGTERM comes from the training process when it ends by an error.
+
+def _leave_signals_to_parent(_: int) -> None:
+    """End when the training process says so, and at no other's word.
+
+    A scheduler signals all processes, and more than once. A loader that ended by that would tear
+    the training process out of its step.
     """
-    came: list[bool] = []
-
-    def note(*_: object) -> None:
-        if came:
-            os._exit(0)
-        came.append(True)
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, note)
+    if not hasattr(signal, "sigwaitinfo"):  # macOS, where no scheduler does so
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()

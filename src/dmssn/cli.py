@@ -68,8 +68,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     try:
         code = _run(arguments)
     except (CycloptsError, SettingError) as error:
-        # Of several processes each was told the same: one complains.
-        sys.exit(_say(name, error, 2) if _rank() == 0 else 2)
+        # The processes of a machine were all told the same: one complains.
+        sys.exit(_say(name, error, 2) if int(os.environ.get("LOCAL_RANK", 0)) == 0 else 2)
     except BrokenPipeError:  # the reader of our output left: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

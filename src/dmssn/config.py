@@ -170,10 +170,11 @@ class FitConfig:
         """Refuse impossible values."""
         for name in ("epochs", "batch", "accumulate", "step_epochs", "validate_every"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("learning_rate", "weight_decay", "clip", "workers", "seed"):
+        for name in ("learning_rate", "weight_decay", "clip"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("patience", "checkpoint_steps"):
+        for name in ("workers", "patience", "checkpoint_steps"):
             _at_least(name, getattr(self, name), 0)
+        _from("seed", self.seed, 0, 2**63 - 1)
         _from("momentum", self.momentum, 0, 0.9999)
         _from("warmup", self.warmup, 0, 1)
         _from("step_factor", self.step_factor, 0, 1)

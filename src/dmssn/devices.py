@@ -10,7 +10,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dmssn.config import FitConfig, SettingError
-from dmssn.distributed import local_rank, world_size
+from dmssn.distributed import local_rank, local_world_size, world_size
+
+MOST_THREADS = 1024
 
 
 def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
@@ -27,6 +29,8 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
     if threads is not None:
         if threads < 1:
             raise SettingError(f"--threads must be at least 1, got {threads}")
+        if threads > MOST_THREADS:
+            raise SettingError(f"--threads must be at most {MOST_THREADS}, got {threads}")
         torch.set_num_threads(threads)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -40,11 +44,12 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
         if device.index is not None:
             raise SettingError(f"--device {name}: each process has a GPU of its own; use cuda")
         device = torch.device("cuda", local_rank())
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
+    found = torch.cuda.device_count() if device.type == "cuda" else 0
+    wanted = local_world_size() if world_size() > 1 else (device.index or 0) + 1
+    if device.type == "cuda" and wanted > found:  # in all processes of a machine alike
         raise SettingError(
-            f"--device {device}: this machine shows {found} CUDA devices; use cpu, or start fewer "
-            "processes"
+            f"--device {name}: this machine shows {found} CUDA devices; use cpu"
+            + (f", or start no more than {found} processes on it" if wanted > 1 else "")
         )
     return device
 

@@ -68,19 +68,30 @@ class World:
         """Do something in every process; if it fails in one, all end, and none waits for it.
 
         Raises:
-            ConnectionError: It failed in another process, which says why.
+            Exception: What the action raised, in one of the processes where it failed.
+            SystemExit: In all others, which have nothing to add.
         """
         failure: Exception | None = None
         try:
             result = action()
         except Exception as error:
             failure = error
-        failures = self.sum(torch.tensor(float(failure is not None)))
-        if failure is not None:
+        failed = torch.zeros(self.size)
+        failed[self.rank] = float(failure is not None)
+        self.sum(failed)
+        if not failed.any():
+            return result
+        if failure is not None and self.rank == int(failed.argmax()):
             raise failure
-        if failures:
-            raise ConnectionError("ended, since another process of the job could not go on")
-        return result
+        raise SystemExit(1)
+
+    def told_once(self, error: Exception) -> BaseException:
+        """What to raise where all processes come to the same error: one of them tells it."""
+        return error if self.first else SystemExit(1)
+
+    def any(self, here: bool) -> bool:
+        """Whether something is so in any process."""
+        return bool(self.sum(torch.tensor(float(here))))
 
 
 @contextmanager
@@ -98,6 +109,11 @@ def _told_if_lost() -> Iterator[None]:
 def local_rank() -> int:
     """Number of this process on its machine, as torchrun says it; 0 without torchrun."""
     return int(os.environ.get("LOCAL_RANK", 0))
+
+
+def local_world_size() -> int:
+    """Number of the job's processes on this machine, as torchrun says it; 1 without torchrun."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def world_size() -> int:
@@ -120,6 +136,7 @@ def joined(device: torch.device) -> Iterator[World]:
 
     Raises:
         ConnectionError: The other processes cannot be reached.
+        ValueError: Some have a GPU and others do not.
     """
     if world_size() == 1:
         yield World()
@@ -130,7 +147,15 @@ def joined(device: torch.device) -> Iterator[World]:
         backend = "cpu:gloo,cuda:nccl"
     with _told_if_lost():
         dist.init_process_group(backend, timeout=PATIENCE)
-    try:
-        yield World(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+    world = World(dist.get_rank(), dist.get_world_size())
+    gpus = int(world.sum(torch.tensor(float(device.type == "cuda"))))
+    if gpus not in (0, world.size):
+        raise world.told_once(
+            ValueError(
+                f"--device: {gpus} of {world.size} processes have a GPU; pass --device cpu, or "
+                "mend the others"
+            )
+        )
+    yield world
+    # Not after an error: NCCL's end waits for all processes, and ours would say nothing before.
+    dist.destroy_process_group()

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from dmssn import checkpoint
-from dmssn.ablation.results import DIVERGED
+from dmssn.ablation.results import GAVE_UP
 from dmssn.config import Recipe
 from dmssn.detector import BEST, load_detector
 from dmssn.devices import choose_device
-from dmssn.runs.records import RUNNING, can_be_resumed, read_run
+from dmssn.runs.records import DIVERGED, RUNNING, can_be_resumed, read_run
 from dmssn.store import PreparedSet, write_json
 from dmssn.training.stages import train_detector, train_teacher
 from dmssn.training.validation import score_scenes
 
 SCORES = "test.json"
-NOTE = "diverged.txt"
-"""In the folder of a run whose loss was not finite: it is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Job:
 
     @property
     def diverged(self) -> str:
-        """Why it is not tried again; empty when it may be."""
-        path = self.running / NOTE
+        """Why it is not tried again, unless its folder is removed; empty when it may be."""
+        path = self.running / DIVERGED
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     @property
@@ -94,9 +92,9 @@ def work(job: Job) -> str:
             if job.stage == "detector":
                 _score(job)
     except FloatingPointError as error:
-        said = f"{DIVERGED}: {_line(error)}"
+        said = f"{GAVE_UP}: {_line(error)}"
         job.running.mkdir(parents=True, exist_ok=True)
-        (job.running / NOTE).write_text(said, encoding="utf-8")
+        (job.running / DIVERGED).write_text(said, encoding="utf-8")
         return said
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         return f"failed: {_line(error)}"

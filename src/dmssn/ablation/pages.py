@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from dmssn.ablation.results import DIVERGED, METRICS, TOO_FEW, UNDECIDED, margin
+from dmssn.ablation.results import GAVE_UP, UNDECIDED, VERDICTS, margin
 from dmssn.ablation.variants import OURS
 from dmssn.config import FitConfig, Recipe
+from dmssn.runs.records import METRICS
+from dmssn.wording import counted
 
 Results = Mapping[str, Any]
 Rows = list[list[str]]
@@ -60,15 +62,13 @@ def outcome(name: str, results: Results) -> str:
         return "Not run."
     verdict, label = told["verdict"], METRICS[results["decides"]]
     if told["failed"]:
-        word = "Diverged" if verdict.startswith(DIVERGED) else "Failed"
+        word = "Diverged" if verdict.startswith(GAVE_UP) else "Failed"
         return f"{word} in {len(told['failed'])} of {results['seeds']} runs: not compared."
     difference = told["difference"][results["decides"]]
     if difference["mean"] is None:
-        return f"Not compared: {OURS} has no scores."
+        return f"Not compared: {verdict}."
     by = f"{label} {_shown(difference, results['seeds'], sign=True)}"
-    if verdict == TOO_FEW:
-        return f"Not decided, {verdict}: {by}."
-    if verdict == UNDECIDED:
+    if verdict == UNDECIDED or verdict not in VERDICTS:
         return f"Not decided, {verdict}: {by}."
     found = "Supported" if verdict == told["expected"] else "Contradicted"
     return f"{found}, the variant is {verdict}: {by}."
@@ -102,9 +102,12 @@ def _lines(results: Results, recipe: Recipe, command: str) -> Iterator[str]:
     yield "## Scores"
     yield ""
     spread = "mean" if results["seeds"] == 1 else "mean ± standard deviation over the seeds"
+    workers = results["workers"]
+    beside = f"with {workers} trainings side by side" if workers > 1 else "one training at a time"
     yield from wrap(
         f"On the test scenes, {spread}. Of MAE less is better, of the others more. Minutes are "
-        "those of training a detector, and the teacher it needs.",
+        f"wall-clock time of training a detector, and the teacher it needs, "
+        f"{beside}.",
         WIDTH,
     )
     yield ""
@@ -165,13 +168,19 @@ def _setup(results: Results, recipe: Recipe) -> Iterator[str]:
     total = sum(scenes.values())
     if generate.count:
         bands = f"{generate.bands} bands" if generate.bands else "a number of bands of its own each"
-        made = f"{total} generated scenes of {generate.size} x {generate.size} pixels, {bands}"
+        made = f"{counted(total, 'generated scene')} of {generate.size} x {generate.size} pixels, "
+        made += bands
         made += f" (seed {generate.seed})"
     else:
-        made = f"{total} scenes of the data set `{recipe.data.set}`"
+        made = f"{counted(total, 'scene')} of the data set `{recipe.data.set}`"
+        if results["made_up"]:
+            made += f", which are not real but {results['made_up']}"
     split = f"{scenes['train']} to train on, {scenes['val']} to choose the epoch by"
     size, seeds = recipe.prepare.size, results["seeds"]
-    yield f"- Scenes: {made}; {split}, {scenes['test']} to test on, which training never sees."
+    yield from _item(
+        f"Scenes: {made}; {split}, {scenes['test']} to test on, which training never sees."
+    )
+    yield from _item(f"Which scenes are for what: {results['split']}.")
     yield f"- Networks see {size} x {size} pixels and {results['bands']} bands."
     yield f"- Teacher: {_fit(recipe.teacher.fit)}."
     rates = f"dropout {recipe.detector.dropout:g}, attention dropout"
@@ -186,8 +195,8 @@ def _setup(results: Results, recipe: Recipe) -> Iterator[str]:
     if "published-rates" in results["variants"]:
         yield from _item(
             "`published-rates` has the published optimizer, rates, decay, schedule and dropout, no "
-            "clipping and no average of weights, but our epochs and scenes a step: its rate falls "
-            "as often as in the published number of epochs, at most once an epoch."
+            "clipping and no average of weights, but our epochs, augmentation and scenes a step: "
+            "its rate falls as often as in the published number of epochs, at most once an epoch."
         )
     programs = (f"{name} {' and '.join(found)}" for name, found in results["versions"].items())
     yield f"- Versions: {', '.join(programs)}."
@@ -200,7 +209,7 @@ def _item(text: str) -> list[str]:
 def _fit(fit: FitConfig) -> str:
     average = f"weights averaged with decay {fit.ema:g}" if fit.ema else "no average of weights"
     return (
-        f"{fit.epochs} epochs, {fit.batch} scenes a step, {fit.optimizer} at "
+        f"{counted(fit.epochs, 'epoch')}, {counted(fit.batch, 'scene')} a step, {fit.optimizer} at "
         f"{fit.learning_rate:g} with decay {fit.weight_decay:g}, {fit.schedule} schedule, {average}"
     )
 
@@ -213,13 +222,17 @@ def _rule(results: Results) -> Iterator[str]:
     if seeds < results["enough_seeds"]:
         yield f"{paired} Fewer than {results['enough_seeds']} seeds decide nothing."
         return
-    compared = sum(told["verdict"] != "" for told in results["variants"].values())
+    compared = sum(told["verdict"] in VERDICTS for told in results["variants"].values())
+    chance = (
+        f" If all variants were equal, one or more of {compared} such verdicts would be false with "
+        f"a chance of up to {1 - (1 - alarms) ** compared:.0%}."
+    )
     yield from wrap(
         f'{paired} The verdict is about {label} alone: "better" or "worse" where the mean '
         f"difference is more than {margin(seeds):.2f} standard errors from 0 (Student's t for "
         f"{seeds} seeds), which chance alone does in {alarms:.0%} of comparisons; else "
-        f'"{UNDECIDED}". If all variants were equal, one or more of {compared} such verdicts would '
-        f"be false with a chance of up to {1 - (1 - alarms) ** compared:.0%}.",
+        f'"{UNDECIDED}". Of a variant that lacks a seed, or whose runs or those of {OURS} failed, '
+        f"there is none.{chance if compared > 1 else ''}",
         WIDTH,
     )
 

@@ -11,26 +11,31 @@ import numpy as np
 from scipy.stats import t
 
 from dmssn.ablation.variants import OURS, Variant
+from dmssn.runs.records import LESS_IS_BETTER, METRICS
 from dmssn.training.validation import means
 
+Runs = Mapping[int, dict[str, Any] | str]
+"""Of a variant: seed to what its run left, or why there is nothing."""
+
 FORMAT = 1
-METRICS = {"mae": "MAE", "f_mean": "mean F", "f_max": "max F", "auc": "AUC"}
-"""Metrics and what tables call them; of MAE less is better, of the others more."""
-LESS_IS_BETTER = ("mae",)
 DECIDES = "f_mean"
 """The metric of the verdict. One, chosen before: of four some would differ by chance."""
 FALSE_ALARMS = 0.05
 """How often a verdict may call two equal variants different."""
 ENOUGH_SEEDS = 3
-DIVERGED = "diverged"
+GAVE_UP = "diverged"
 """Begins why a run left no scores where its numbers became infinite."""
 UNDECIDED = "no clear difference"
+VERDICTS = ("better", "worse", UNDECIDED)
+"""Where there was enough to judge by; else it is told what there was not."""
 TOO_FEW = "too few seeds"
+UNPAIRED = "not every seed has both scores"
+NO_OURS = f"{OURS} has no scores"
 
 
 def results_of(
     found: Mapping[str, Variant],
-    runs: Mapping[str, Mapping[int, dict[str, Any] | str]],
+    runs: Mapping[str, Runs],
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All there is to tell, as plain values for JSON.
@@ -40,7 +45,7 @@ def results_of(
         runs: Variant and seed to what its run left: ``scenes`` (scene to metrics, None where one
             is not defined), ``parameters``, ``minutes``, ``teacher_minutes``, ``versions``; or
             why there is nothing. Variants without any run are left out.
-        facts: Of the set-up, told as they are.
+        facts: Of the set-up, told as they are; ``seeds`` among them, how many were asked for.
 
     Returns:
         ``facts``, the versions and the rule of the verdicts; under ``variants``, what is told of
@@ -51,8 +56,8 @@ def results_of(
         for name, seeds in runs.items()
     }
     told = {
-        name: _described(found[name], seeds, scored[name], scored.get(OURS, {}))
-        for name, seeds in runs.items()
+        name: _described(found[name], scored[name], scored.get(OURS, {}), runs, facts["seeds"])
+        for name in runs
     }
     whole = [run for seeds in runs.values() for run in seeds.values() if isinstance(run, dict)]
     names = dict.fromkeys(name for run in whole for name in run["versions"])
@@ -80,12 +85,13 @@ def _mean_scores(run: dict[str, Any]) -> dict[str, float]:
 
 def _described(
     variant: Variant,
-    runs: Mapping[int, dict[str, Any] | str],
     scored: Mapping[int, dict[str, float]],
     ours: Mapping[int, dict[str, float]],
+    runs: Mapping[str, Runs],
+    seeds: int,
 ) -> dict[str, Any]:
-    failed = {seed: why for seed, why in runs.items() if isinstance(why, str)}
-    whole = [run for run in runs.values() if isinstance(run, dict)]
+    own = runs[variant.name]
+    whole = [run for run in own.values() if isinstance(run, dict)]
     pairs = {
         name: [
             scored[seed][name] - ours[seed][name]
@@ -104,7 +110,7 @@ def _described(
         "minutes": _mean([run["minutes"] for run in whole]),
         "teacher_minutes": _mean([run["teacher_minutes"] for run in whole]),
         "seeds": {str(seed): values for seed, values in scored.items()},
-        "failed": {str(seed): why for seed, why in failed.items()},
+        "failed": {str(seed): why for seed, why in own.items() if isinstance(why, str)},
         "metrics": {
             name: spread([values[name] for values in scored.values() if name in values])
             for name in METRICS
@@ -112,8 +118,21 @@ def _described(
         "difference": {name: spread(values) for name, values in differences.items()},
         "verdict": ""
         if variant.name == OURS
-        else verdict(pairs[DECIDES], list(failed.values()), len(runs)),
+        else _judged(own, runs.get(OURS, {}), pairs[DECIDES], seeds),
     }
+
+
+def _judged(own: Runs, ours: Runs, differences: Sequence[float], seeds: int) -> str:
+    """The verdict, where every seed that was asked for has a difference; else what is missing."""
+    for who, its in (("", own), (f"{OURS} ", ours)):
+        if whys := [why for why in its.values() if isinstance(why, str)]:
+            word = GAVE_UP if all(why.startswith(GAVE_UP) for why in whys) else "failed"
+            return f"{who}{word} in {len(whys)} of {seeds}"
+    if not ours:
+        return NO_OURS
+    if len(differences) < seeds and seeds >= ENOUGH_SEEDS:
+        return UNPAIRED
+    return verdict(differences)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -146,21 +165,16 @@ def margin(seeds: int) -> float:
     return float(t.ppf(1 - FALSE_ALARMS / 2, seeds - 1))
 
 
-def verdict(differences: Sequence[float], failed: Sequence[str] = (), seeds: int = 0) -> str:
+def verdict(differences: Sequence[float]) -> str:
     """How a variant fares beside ours, in words.
 
     Args:
         differences: Of the metric that decides, variant minus ours, one for each seed.
-        failed: Why runs left no scores; any of them is the verdict.
-        seeds: Runs in all, for that verdict.
 
     Example:
         >>> verdict([-0.10, -0.11, -0.12]), verdict([-0.10, 0.11, 0.12]), verdict([0.5, 0.5])
         ('worse', 'no clear difference', 'too few seeds')
     """
-    if failed:
-        word = DIVERGED if all(why.startswith(DIVERGED) for why in failed) else "failed"
-        return f"{word} in {len(failed)} of {seeds}"
     if len(differences) < ENOUGH_SEEDS:
         return TOO_FEW
     mean, error = np.mean(differences), np.std(differences, ddof=1) / math.sqrt(len(differences))

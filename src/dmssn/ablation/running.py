@@ -15,20 +15,21 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import reduce
 from multiprocessing import active_children
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from dmssn.ablation.jobs import Job, work
 from dmssn.ablation.results import results_of
-from dmssn.ablation.variants import seeded, teacher_owner, variants
+from dmssn.ablation.variants import OURS, Variant, seeded, teacher_owner, variants
 from dmssn.config import Recipe
 from dmssn.files import locked, make_folder
 from dmssn.labour import Labour
+from dmssn.origins import made_up
 from dmssn.preparing_sets import prepare_set
-from dmssn.recipes import hints_by_key
+from dmssn.recipes import changed_keys, hints_by_key
 from dmssn.scenes.writing import generate
 from dmssn.store import PreparedSet, write_json
 from dmssn.workers import WorkerDied, over_all
@@ -55,6 +56,7 @@ class Ablation:
         self.device = device
         self.variants = variants(recipe)
         self.chosen: list[str] = []
+        self.workers = 1
         self.failed: dict[Path, str] = {}
 
     def run(self, only: Sequence[str], workers: int) -> dict[str, Any]:
@@ -74,6 +76,7 @@ class Ablation:
         make_folder(self.out)
         with locked(self.out), _ending_workers():
             self._claim()
+            self.workers = self._workers_before() or workers
             self.chosen = [name for name in self.variants if name in only or not only]
             self._prepare(workers)
             detectors = [self.detector(name, seed) for seed in self.seeds for name in self.chosen]
@@ -106,15 +109,19 @@ class Ablation:
 
     def _claim(self) -> None:
         """Make the folder that of this recipe, or see that it is."""
-        path = self.out / SETTINGS
-        recipe = {key: _setting(self.ours, key) for key in hints_by_key(Recipe)}
-        del recipe["data.prepared"]  # is not used
+        path, places = self.out / SETTINGS, ["data.prepared", "detector.teacher"]
+        if self.ours.generate.count:
+            places.append("data.scenes")  # all three follow from the folder
+        keys = [key for key in hints_by_key(Recipe) if key not in places]
         changes = {name: dict(variant.changes) for name, variant in self.variants.items()}
         if not path.is_file():
-            write_json(path, {"recipe": recipe, "variants": changes})
+            settings = {key: _setting(self.ours, key) for key in keys}
+            write_json(path, {"recipe": settings, "variants": changes})
             return
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [key for key in recipe if recipe[key] != before["recipe"].get(key)]
+        settings = {key: before["recipe"][key] for key in keys if key in before["recipe"]}
+        was = Variant(name=OURS, says="as the folder was begun", changes=settings).recipe(self.ours)
+        changed = changed_keys(was, self.ours)
         for name, variant in changes.items():  # others may have come with a newer version
             changed += [name] if before["variants"].get(name, variant) != variant else []
         if changed:
@@ -122,6 +129,13 @@ class Ablation:
                 f"{self.out}: begun with other settings ({', '.join(changed)}); choose another "
                 "--output, or restore the recipe"
             )
+
+    def _workers_before(self) -> int | None:
+        """Side by side in the last call that trained something; None when none did."""
+        path = self.out / RESULTS
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        workers: int | None = told.get("workers")
+        return workers
 
     def _prepare(self, workers: int) -> None:
         if self.ours.generate.count:
@@ -140,7 +154,13 @@ class Ablation:
         """Do the jobs that are not done, several at a time, with a line for each."""
         todo = [job for job in jobs if not job.done and not job.diverged]
         if jobs:
-            print(f"{what}: {len(jobs) - len(todo)} of {len(jobs)} are there", file=sys.stderr)
+            print(
+                f"{what}: {sum(job.done for job in jobs)} of {len(jobs)} are there", file=sys.stderr
+            )
+        for job in jobs:
+            if not job.done and job.diverged:
+                print(f"{what}: {job}: {_given_up(job)}", file=sys.stderr)
+        self.workers = workers if todo else self.workers
         threads = 1 if workers > 1 else None
         for count, (job, said) in enumerate(
             over_all(work, todo, workers=workers, threads=threads), start=1
@@ -149,7 +169,7 @@ class Ablation:
                 said = f"failed: {said}"
             if said:
                 self.failed[job.folder] = said
-            ended = said or f"done in {job.minutes:.1f} min"
+            ended = _given_up(job) or said or f"done in {job.minutes:.1f} min"
             print(f"{what}: {count} of {len(todo)}, {job}: {ended}", file=sys.stderr, flush=True)
             if job.stage == "detector":
                 self._collect()
@@ -177,6 +197,9 @@ class Ablation:
             "scenes": {split: len(names) for split, names in manifest.splits.items()},
             "bands": manifest.bands,
             "seeds": len(self.seeds),
+            "split": manifest.source["split"],
+            "made_up": "" if self.ours.generate.count else made_up(self._scenes()),
+            "workers": self.workers,
         }
         results = results_of(self.variants, runs, facts)
         write_json(self.out / RESULTS, results)
@@ -208,7 +231,12 @@ def _ending_workers() -> Iterator[None]:
                 signal.signal(number, before[number])
 
 
+def _given_up(job: Job) -> str:
+    """That a run diverged, and what to do to try it again; empty when it did not."""
+    return job.diverged and f"{job.diverged}; to try it again, remove {job.running}"
+
+
 def _setting(recipe: Recipe, key: str) -> Any:  # noqa: ANN401
     """A setting by its full key, as JSON has it."""
-    value = reduce(getattr, key.split("."), recipe)
+    value = attrgetter(key)(recipe)
     return str(value) if isinstance(value, Path) else value

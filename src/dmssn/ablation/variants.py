@@ -54,6 +54,7 @@ def variants(ours: Recipe) -> dict[str, Variant]:
     """All variants of a recipe by name, ``ours`` first."""
     homogenized = "Averaging the spectra of a scene's regions helps"
     learned = "A code that is learned with the detector and from a teacher beats"
+    half = "half the heads, and fewer parameters"
     heads = "The two head groups, spatial and spectral, are worth more together than"
     found = [
         Variant(name=OURS, says="the recipe as it is", changes={}),
@@ -86,13 +87,13 @@ def variants(ours: Recipe) -> dict[str, Variant]:
         ),
         Variant(
             name="spatial-heads",
-            says="the transformer has the spatial head group alone",
+            says=f"the transformer has the spatial head group alone: {half}",
             changes={"detector.head_groups": "spatial"},
             claim=f"{heads} the spatial one alone.",
         ),
         Variant(
             name="spectral-heads",
-            says="the transformer has the spectral head group alone",
+            says=f"the transformer has the spectral head group alone: {half}",
             changes={"detector.head_groups": "spectral"},
             claim=f"{heads} the spectral one alone.",
         ),
@@ -110,10 +111,11 @@ def variants(ours: Recipe) -> dict[str, Variant]:
         ),
         Variant(
             name="published-rates",
-            says="the published optimizer's settings, schedule and dropout for both stages",
+            says="the published settings of training for both stages",
             changes=_published(ours),
-            claim="This project's own claim: the published rates are a trap, and a network trained "
-            "with them is worse than it need be.",
+            claim="This project's own claim: the published settings of training as a whole (rate, "
+            "decay, schedule, dropout, no clipping, no average of weights) are a trap, and a "
+            "network trained with them is worse than it need be.",
         ),
     ]
     return {variant.name: variant for variant in found}

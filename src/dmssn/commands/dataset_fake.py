@@ -56,6 +56,7 @@ def main(
     from dmssn.datasets.catalogue import data_set
     from dmssn.datasets.faking import disk_bytes, write_fake
     from dmssn.datasets.faking_plan import FakeSettings
+    from dmssn.wording import counted
 
     kind = data_set(name)
     settings = FakeSettings(
@@ -74,7 +75,7 @@ def main(
     if json_:
         print(json.dumps({"folder": str(root), **made}))
         return
-    print(f"{len(made['scenes'])} scenes in {root}, in the layout of {kind.title}")
+    print(f"{counted(len(made['scenes']), 'scene')} in {root}, in the layout of {kind.title}")
     said = {"truncated": "cut short", "without_mask": "left out"}
     for quirk, where in made["quirks"].items():
         print(f"{said[quirk]}: {where['file']}")

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from dmssn.commands.tables import print_table
 from dmssn.config import SettingError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from dmssn.evaluation import Evaluation
 
 HEADINGS = {
@@ -35,10 +34,6 @@ HEADINGS = {
     "nss": "NSS",
 }
 """Metrics in the order and under the names of the table."""
-COLUMN = 9
-"""Widest a column of numbers gets, with its gap, in characters."""
-UNBOUNDED = 10_000
-"""Width of a table that goes to a file or a program, in characters: no line is ever folded."""
 
 
 def main(
@@ -88,33 +83,15 @@ def main(
 
 
 def _print(evaluation: "Evaluation") -> None:
-    """All metrics in one table, or in as many as the terminal is too narrow for."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    metrics, at_once = list(HEADINGS), len(HEADINGS)
-    if console.is_terminal:
-        longest = max(len(name) for name in evaluation.scenes)
-        at_once = max(1, (console.width - longest) // COLUMN)
-    else:
-        console.width = UNBOUNDED
-    for start in range(0, len(metrics), at_once):
-        console.print(_table(evaluation, metrics[start : start + at_once]))
+    """The table: a row a scene, then what is true of all."""
+    rows = [["scene", *HEADINGS.values()]]
+    rows += [[name, *_numbers(values)] for name, values in evaluation.scenes.items()]
+    rows.append([""] * len(rows[0]))
+    rows += [["mean", *_numbers(evaluation.mean)], ["std", *_numbers(evaluation.std)]]
+    counted = evaluation.counted
+    rows.append(["scenes", *(str(counted[metric]) for metric in HEADINGS)])
+    print_table(rows)
 
 
-def _table(evaluation: "Evaluation", metrics: list[str]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("scene", no_wrap=True)
-    for metric in metrics:
-        table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
-    for name, values in evaluation.scenes.items():
-        table.add_row(Text(name), *(f"{values[metric]:.3f}" for metric in metrics))
-    table.add_row()
-    mean, std, counted = evaluation.mean, evaluation.std, evaluation.counted
-    table.add_row("mean", *(f"{mean[metric]:.3f}" for metric in metrics))
-    table.add_row("std", *(f"{std[metric]:.3f}" for metric in metrics))
-    table.add_row("scenes", *(str(counted[metric]) for metric in metrics))
-    return table
+def _numbers(values: dict[str, float]) -> list[str]:
+    return [f"{values[metric]:.3f}" for metric in HEADINGS]

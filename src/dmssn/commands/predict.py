@@ -63,6 +63,7 @@ def main(
     from dmssn.devices import choose_device
     from dmssn.labour import Labour
     from dmssn.predicting import predict_all
+    from dmssn.wording import counted
 
     labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))
     choose_device(device, threads)
@@ -80,7 +81,7 @@ def main(
     )
     code = report("predict", results, _line, as_json=json)
     if code == 0 and not json:
-        print(f"{len(results)} {'map' if len(results) == 1 else 'maps'} in {output}")
+        print(f"{counted(len(results), 'map')} in {output}")
     return code
 
 

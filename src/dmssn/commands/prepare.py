@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from dmssn.config import DataConfig, OrientationChoice, PrepareConfig, Recipe, SettingError
-from dmssn.recipes import find_recipe, read_recipe
+from dmssn.commands.recipe_options import RecipeOptions
+from dmssn.config import OrientationChoice, PrepareConfig, Recipe, SettingError
+from dmssn.recipes import find_recipe, from_table, read_recipe
 
 if TYPE_CHECKING:
     from dmssn.preparing_sets import Report
@@ -45,6 +46,7 @@ def main(
     skip_bad: Annotated[bool, Parameter(negative="")] = False,
     statistics_only: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    options: Annotated[RecipeOptions, Parameter(name="*")] = RecipeOptions(),  # noqa: B008
 ) -> int:
     """Homogenize the scenes of a data set, once, for training.
 
@@ -74,11 +76,12 @@ def main(
         skip_bad: Complete the set without the scenes that cannot be prepared.
         statistics_only: Stop after the statistics (of this shard's training scenes).
         as_json: Describe the result on stdout as JSON.
+        options: Keys of the recipe that are overruled; the options above go before them.
 
     Returns:
         0 when the set, or this shard of it, is done; else 1.
     """
-    settings = _settings(source, root, output, recipe)
+    settings = _settings(source, root, output, recipe, options)
     data = {"split": split, "fold": fold, "val": val, "seed": seed, "orientation": orientation}
     ways = {"size": size, "bands": bands, "statistics": statistics, "homogenize": homogenize}
     settings = replace(
@@ -117,8 +120,15 @@ def main(
     )
 
 
-def _settings(source: str, root: Path | None, output: Path | None, recipe: str | None) -> Recipe:
+def _settings(
+    source: str,
+    root: Path | None,
+    output: Path | None,
+    recipe: str | None,
+    options: RecipeOptions,
+) -> Recipe:
     """The settings of a recipe, or of a data set by name with or without one."""
+    changes = options.changes(("teacher", "detector"))
     if root is None:
         if recipe is not None:
             raise SettingError(f"two recipes, {source} and --recipe {recipe}; give one")
@@ -129,13 +139,18 @@ def _settings(source: str, root: Path | None, output: Path | None, recipe: str |
             raise SettingError(
                 f"{error}; a data set goes with its folder: dmssn prepare {source} ROOT -o PREPARED"
             ) from None
-        return read_recipe(Recipe, path, {"data": given})
+        return read_recipe(Recipe, path, _with_places(changes, given))
     if output is None:
         raise SettingError("--output is missing: the folder of the prepared set")
     given = {"set": source, "scenes": str(root), "prepared": str(output)}
     if recipe is not None:
-        return read_recipe(Recipe, find_recipe(recipe), {"data": given})
-    return Recipe(data=DataConfig(set=source, scenes=root, prepared=output))
+        return read_recipe(Recipe, find_recipe(recipe), _with_places(changes, given))
+    return from_table(Recipe, _with_places(changes, given))
+
+
+def _with_places(changes: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Tables of a recipe, and before what they say of the data what was given otherwise."""
+    return changes | {"data": changes.get("data", {}) | given}
 
 
 def _changed(config: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -156,6 +171,8 @@ def _tell(
     """Print what was done; returns the exit code."""
     import json
     import sys
+
+    from dmssn.wording import counted
 
     for said in report.said:
         print(f"dmssn prepare: {said}", file=sys.stderr)
@@ -185,7 +202,7 @@ def _tell(
         }
         print(json.dumps(table, indent=1))
     else:
-        work = f"{report.made} scenes prepared, {report.kept} kept"
+        work = f"{counted(report.made, 'scene')} prepared, {report.kept} kept"
         if statistics_only:
             work = f"statistics of {report.measured} training scenes are there"
         if report.seconds:
@@ -196,18 +213,19 @@ def _tell(
             counts = ", ".join(f"{len(names)} {split}" for split, names in manifest.splits.items())
             print(f"{out}: complete, {counts}, {manifest.bands} bands")
         elif report.missing and not whole:
-            print(f"{out}: {len(report.missing)} scenes of other parts are not there yet")
+            print(f"{out}: of other parts {counted(len(report.missing), 'scene')} to come")
     if report.missing and whole:
         print(
-            f"dmssn prepare: {len(report.missing)} scenes changed while they were prepared "
+            f"dmssn prepare: {counted(len(report.missing), 'scene')} changed while being prepared "
             f"({', '.join(report.missing[:LISTED])}); run it again",
             file=sys.stderr,
         )
         return 1
     if report.wrong and not skip_bad:
         print(
-            f"dmssn prepare: {len(report.wrong)} scenes could not be prepared, so the set is not "
-            "complete; mend them and run it again, or pass --skip-bad to do without them",
+            f"dmssn prepare: {counted(len(report.wrong), 'scene')} could not be prepared, so the "
+            "set is not complete; mend what is wrong and run it again, or pass --skip-bad to do "
+            "without",
             file=sys.stderr,
         )
         return 1

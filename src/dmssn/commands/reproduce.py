@@ -17,6 +17,8 @@ from dmssn.recipes import find_recipe, read_recipe
 
 SETS = {"hsod-bit": "hsod-bit", "hsod-bit-v2": "hsod-bit", "hs-sod": "hs-sod"}
 """Data sets that have a recipe, and its name."""
+CHOICES = ("split", "fold", "val", "seed", "orientation")
+"""Keys of [data] that are the set's, whatever recipe the other settings are taken from."""
 OURS = ("data.scenes", "data.prepared", "data.set", "detector.teacher")
 """Keys that follow from the data set and the folder."""
 WORKER_BYTES = 1.5e9
@@ -48,7 +50,8 @@ def main(
             scenes, such as smoke; or a recipe's file.
         root: Folder of the data set.
         run: Folder for all that is made.
-        recipe: Take the settings of this recipe, a name or a file, such as published.
+        recipe: Take the settings of this recipe, a name or a file, such as published; but not
+            which scenes are for what.
         skip_bad: Go on without the scenes that cannot be prepared.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads of training, for each process.
@@ -62,6 +65,7 @@ def main(
     for option, value in (("--workers", workers), ("--processes", processes)):
         if value is not None and value < 1:
             raise SettingError(f"{option} must be at least 1, got {value}")
+    from dmssn.devices import choose_device
     from dmssn.distributed import world_size
     from dmssn.reproduction.comparing import markdown
     from dmssn.reproduction.steps import Machine, reproduce
@@ -69,6 +73,7 @@ def main(
 
     if world_size() > 1:
         raise SettingError("starts its processes itself: leave torchrun out, and pass --processes")
+    choose_device(device, threads)  # said now, and not when all is prepared
     machine = Machine(
         workers=workers or usual_workers(WORKER_BYTES),
         processes=processes,
@@ -100,11 +105,14 @@ def _settings(
             raise SettingError(f"{name} makes up its own scenes; leave {root} out")
         scenes, kind = run / "scenes", "folder"
     elif root is None and by_set:
-        raise SettingError(f"give the folder of the data set: dmssn reproduce {name} ROOT --run")
+        raise SettingError(
+            f"give the folder of the data set: dmssn reproduce {name} ROOT --run RUN"
+        )
     data = {"scenes": str(scenes or base.data.scenes), "prepared": str(run / "prepared")}
+    choices = {key: getattr(base.data, key) for key in CHOICES}
     given = {
         **changes,
-        "data": changes.get("data", {}) | data | {"set": kind},
+        "data": choices | changes.get("data", {}) | data | {"set": kind},
         "generate": generate,
     }
     settings = read_recipe(Recipe, own if recipe is None else find_recipe(recipe), given)

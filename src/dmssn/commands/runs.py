@@ -8,12 +8,11 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from dmssn.commands.tables import print_table
 
 Key = Literal[
     "name",
@@ -29,12 +28,6 @@ Key = Literal[
     "seconds",
     "processes",
 ]
-LEFT = ("run", "stage", "state")
-"""Columns of words."""
-GAP = 2
-"""Between two columns, in characters."""
-UNBOUNDED = 10_000
-"""Width of a table that goes to a file or a program, in characters: no line is ever folded."""
 
 
 def main(
@@ -70,39 +63,11 @@ def main(
 
 
 def _print(rows: list[dict[str, object]]) -> None:
-    """All columns in one table, or in as many as the terminal is too narrow for."""
-    from rich.console import Console
-
+    """The table, without columns that are empty."""
     from dmssn.runs.tables import cells
 
     now = datetime.now(UTC)
     texts = [cells(row, now) for row in rows]
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = UNBOUNDED
-    widths = {
-        heading: max(len(heading), *(len(text[heading]) for text in texts)) + GAP
-        for heading in texts[0]
-        if any(text[heading] for text in texts)
-    }
-    first, *others = widths
-    while others:
-        room = console.width - widths[first]
-        shown = [others.pop(0)]
-        while others and sum(widths[heading] for heading in [*shown, others[0]]) <= room:
-            shown.append(others.pop(0))
-        console.print(_table(texts, [first, *shown]))
-        if others:
-            console.print()
-
-
-def _table(texts: list[dict[str, str]], headings: list[str]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", no_wrap=True)
-    for text in texts:
-        table.add_row(*(Text(text[heading]) for heading in headings))
-    return table
+    headings = [heading for heading in texts[0] if any(text[heading] for text in texts)]
+    table = [headings, *([text[heading] for heading in headings] for text in texts)]
+    print_table(table, words=("stage", "state"))

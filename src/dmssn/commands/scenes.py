@@ -46,6 +46,7 @@ def main(
     if seed < 0:
         raise SettingError(f"--seed must be at least 0, got {seed}")
     from dmssn.scenes.writing import SceneSettings, write_scenes
+    from dmssn.wording import counted
 
     settings = SceneSettings(count=count, height=height, width=width, bands=bands, seed=seed)
     entries = write_scenes(settings, output, workers)
@@ -59,7 +60,7 @@ def main(
         print(json.dumps(summary))
     else:
         median = summary["median_salient_fraction"]
-        print(f"{len(entries)} scenes in {output}; median salient share {median:.1%}")
+        print(f"{counted(len(entries), 'scene')} in {output}; median salient share {median:.1%}")
 
 
 def parse_size(size: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""dmssn train recipes/smoke.toml --teacher runs/smoke-teacher --run runs/smoke.
+"""dmssn train smoke --teacher runs/smoke-teacher --run runs/smoke.
 
 On a GPU the same line; on several, and several machines, ``torchrun --nproc-per-node N -m dmssn``
 in place of ``dmssn``. Nothing in the recipe changes.

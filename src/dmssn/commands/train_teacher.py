@@ -1,4 +1,4 @@
-"""dmssn train-teacher recipes/smoke.toml --run runs/smoke-teacher.
+"""dmssn train-teacher smoke --run runs/smoke-teacher.
 
 On a GPU the same line; on several, and several machines, ``torchrun --nproc-per-node N -m dmssn``
 in place of ``dmssn``. Nothing in the recipe changes.

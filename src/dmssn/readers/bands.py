@@ -14,6 +14,7 @@ from dmssn.readers.wavelengths import (
     strictly_increasing,
     to_nm,
 )
+from dmssn.wording import counted
 
 Selection = slice | Sequence[int] | NDArray[np.intp]
 """Bands by their stored numbers, from 0."""
@@ -118,8 +119,7 @@ def select_bands(
 
 
 def _count(bands: NDArray[np.bool_]) -> str:
-    number = np.count_nonzero(bands)
-    return f"{number} band" if number == 1 else f"{number} bands"
+    return counted(int(np.count_nonzero(bands)), "band")
 
 
 def _chosen(path: Path, count: int, bands: Selection) -> NDArray[np.bool_]:

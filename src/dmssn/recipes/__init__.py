@@ -8,12 +8,13 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from dmssn.config import SettingError
+from dmssn.config import Recipe, SettingError
 
 T = TypeVar("T")
 
@@ -95,6 +96,26 @@ def hints_by_key(kind: type, where: str = "") -> dict[str, Any]:
         else:
             found[where + key] = hint
     return found
+
+
+def changed_keys(before: Recipe, now: Recipe, apart: Collection[str] = ()) -> list[str]:
+    """Full keys of the settings that differ between two recipes.
+
+    Args:
+        before: One recipe.
+        now: The other one.
+        apart: Keys that may differ.
+
+    Returns:
+        Keys such as ``detector.fit.epochs``. Two ways to write one path are no difference.
+    """
+    keys = [key for key in hints_by_key(Recipe) if key not in apart]
+    found = [(key, attrgetter(key)(before), attrgetter(key)(now)) for key in keys]
+    return [key for key, was, its in found if _resolved(was) != _resolved(its)]
+
+
+def _resolved(value: Any) -> Any:  # noqa: ANN401
+    return value.resolve() if isinstance(value, Path) else value
 
 
 def from_table(kind: type[T], table: dict[str, Any], where: str = "") -> T:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dmssn.evaluation import Evaluation
 from dmssn.reproduction.published_results import COLUMNS, METHODS, SOURCE, SPLITS
+from dmssn.wording import counted
 
 FORMAT = 1
 """Of the JSON."""
@@ -23,8 +24,10 @@ class Scored:
         set: The data set's name.
         title: What its authors call it, or what it is.
         split: Whose split it is, a sentence.
+        published: How many test scenes that split has where it is a published one of the set; None
+            for another split.
         left_out: Scenes that could not be prepared, and why; of all splits.
-        made_up: Why the published scores do not compare, a sentence; empty for the set itself.
+        made_up: What the scenes are where they are not the real set, in a few words.
         parameters: Of the detector.
         epoch: Of its training that was the best.
     """
@@ -33,6 +36,7 @@ class Scored:
     set: str
     title: str
     split: str
+    published: int | None
     left_out: dict[str, str]
     made_up: str
     parameters: int
@@ -42,6 +46,7 @@ class Scored:
 def results_of(scored: Scored) -> dict[str, Any]:
     """Everything as plain values for JSON; an undefined score is None."""
     evaluation, mean = scored.evaluation, scored.evaluation.mean
+    reason = _reason(scored)
     ours = {column: _known(mean[metric]) for column, metric in COLUMNS.items()}
     return {
         "format": FORMAT,
@@ -50,8 +55,8 @@ def results_of(scored: Scored) -> dict[str, Any]:
         "split": scored.split,
         "test_scenes": len(evaluation.scenes),
         "left_out": scored.left_out,
-        "compares": not scored.made_up,
-        "made_up": scored.made_up,
+        "compares": not reason,
+        "reason": reason,
         "parameters": scored.parameters,
         "epoch": scored.epoch,
         "ours": ours,
@@ -62,6 +67,20 @@ def results_of(scored: Scored) -> dict[str, Any]:
         "published": _published(scored.set),
         "published_source": SOURCE,
     }
+
+
+def _reason(scored: Scored) -> str:
+    """Why the scores do not compare with published ones, a sentence; empty when they do."""
+    if scored.made_up:
+        return f"The scenes are {scored.made_up}; no published score is of them."
+    if not _published(scored.set):
+        return "No scores of this set are published."
+    if scored.published is None:
+        return "Another split than the published one."
+    if missing := scored.published - len(scored.evaluation.scenes):
+        scenes = counted(scored.published, "test scene")
+        return f"Of the {scenes} of the published split {missing} could not be prepared."
+    return ""
 
 
 def _known(value: float) -> float | None:
@@ -88,17 +107,16 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _said(results: dict[str, Any]) -> Iterator[str]:
-    count = results["test_scenes"]
     yield f"# dmssn on {results['title']}"
     yield ""
-    if results["made_up"]:
-        yield f"**NOT COMPARABLE: {results['made_up']}**"
+    if not results["compares"]:
+        yield f"**NOT COMPARABLE with published scores. {results['reason']}**"
         yield ""
-    yield f"{count} test {'scene' if count == 1 else 'scenes'}; {results['split']}."
+    yield f"{counted(results['test_scenes'], 'test scene')}; {results['split']}."
     if left_out := results["left_out"]:
         yield (
-            f"{len(left_out)} scenes of the set, of all splits, were left out because they could "
-            f"not be prepared: {', '.join(left_out)}."
+            f"Of all splits {counted(len(left_out), 'scene')} could not be prepared, and "
+            f"{'was' if len(left_out) == 1 else 'were'} left out: {', '.join(left_out)}."
         )
 
 

@@ -1,8 +1,9 @@
 """Published scores of other methods, to set one's own beside.
 
 All are of Y. Qiu et al., "HSOD-BIT-V2: A New Challenging Benchmark for Hyperspectral Salient Object
-Detection" (Hyper-HRNet), AAAI 2025, arXiv 2503.13906, who trained every method anew under one
-setting. How they average F1, over thresholds or at which one, is not given.
+Detection" (Hyper-HRNet), AAAI 2025, arXiv 2503.13906, under one setting. Two of the methods are
+their own, two are not trained, and the others they trained anew. How they average F1, over
+thresholds or at which one, is not given.
 """
 
 from typing import NamedTuple

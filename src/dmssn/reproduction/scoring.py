@@ -2,24 +2,25 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dmssn import checkpoint
 from dmssn.config import DataConfig, Orientation, Recipe
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.data_set import SceneFiles
-from dmssn.datasets.faking import MANIFEST as FAKE
 from dmssn.datasets.finding import find_scenes
 from dmssn.datasets.opening import open_scene
-from dmssn.datasets.splits import Choice
+from dmssn.datasets.splits import Choice, published
 from dmssn.detector import BEST
 from dmssn.evaluation import evaluate
 from dmssn.labour import Labour
+from dmssn.origins import made_up
 from dmssn.predicting import predict_all
 from dmssn.readers.cube_file import CubeFile
 from dmssn.readers.stored import cube_name
 from dmssn.reproduction.comparing import Scored
-from dmssn.scenes.writing import MANIFEST as GENERATED
 from dmssn.store import PreparedSet
+from dmssn.wording import counted
 
 DETECTOR, MAPS = "detector", "maps"
 LISTED = 5
@@ -59,8 +60,8 @@ def predict_test_scenes(recipe: Recipe, folder: Path, *, device: str, workers: i
     wrong = [str(result["error"]) for result in results if "error" in result]
     if wrong:
         raise ValueError(
-            f"{len(wrong)} of {len(todo)} test scenes could not be predicted; mend them and run "
-            f"it again: {'; '.join(wrong[:LISTED])}"
+            f"{len(wrong)} of {counted(len(todo), 'test scene')} could not be predicted; mend what "
+            f"is wrong and run it again: {'; '.join(wrong[:LISTED])}"
         )
     return len(todo)
 
@@ -84,11 +85,21 @@ def score_test_scenes(recipe: Recipe, folder: Path) -> Scored:
         set="generated" if generated else data.set,
         title="generated scenes" if generated else data_set(data.set).title,
         split=manifest.source["split"],
+        published=_published_scenes(manifest.source),
         left_out=manifest.left_out,
-        made_up=_made_up(data.scenes),
+        made_up=made_up(data.scenes),
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         epoch=header.metrics.get("epoch"),
     )
+
+
+def _published_scenes(source: dict[str, Any]) -> int | None:
+    """Test scenes of the split a set was prepared by; None where it is not a published one."""
+    kind, choice = data_set(source["set"]), source["choice"]
+    name = choice["split"] or next(iter(kind.splits), "")
+    if choice["fold"] or name not in kind.splits:
+        return None
+    return len(published(kind, name, "test"))
 
 
 def _test_scenes(data: DataConfig) -> list[SceneFiles]:
@@ -99,8 +110,8 @@ def _test_scenes(data: DataConfig) -> list[SceneFiles]:
     scenes = [scene for scene in found.scenes if scene.split == "test" and scene.name in names]
     if gone := sorted(names - {scene.name for scene in scenes}):
         raise ValueError(
-            f"{data.scenes}: {len(gone)} test scenes are not there any more, such as {gone[0]}; "
-            "restore them"
+            f"{data.scenes}: of the test scenes {len(gone)} are not there any more, such as "
+            f"{gone[0]}; restore them"
         )
     if not scenes:
         raise ValueError(f"{data.prepared}: no scene of the test split could be prepared")
@@ -117,14 +128,3 @@ def _is_predicted(maps: Path, scene: SceneFiles) -> bool:
 
 def _open(name: str, orientation: Orientation, path: Path) -> CubeFile:
     return open_scene(data_set(name), path, orientation)
-
-
-def _made_up(root: Path) -> str:
-    """Why published scores do not compare, a sentence; nothing for a real set."""
-    if (root / GENERATED).is_file():
-        return f"the scenes in {root} are generated, and no published score is of them."
-    if (root / FAKE).is_file():
-        return (
-            f"{root} is a made-up copy (`dmssn dataset fake`); published scores are of real ones."
-        )
-    return ""

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +27,7 @@ from dmssn.devices import choose_device
 from dmssn.files import locked, make_folder, remove_partial, replacing
 from dmssn.labour import Labour
 from dmssn.preparing_sets import prepare_set
-from dmssn.recipes import hints_by_key, read_recipe, to_table
+from dmssn.recipes import changed_keys, read_recipe, to_table
 from dmssn.reproduction.comparing import markdown, results_of
 from dmssn.reproduction.launching import launch
 from dmssn.reproduction.scoring import DETECTOR, MAPS, predict_test_scenes, score_test_scenes
@@ -37,10 +36,13 @@ from dmssn.scenes.writing import MANIFEST as GENERATED
 from dmssn.scenes.writing import generate
 from dmssn.store import write_json
 from dmssn.training.stages import train_detector, train_teacher
+from dmssn.wording import counted
 
 LISTED = 20
 """A message names at most this many scenes."""
 CHECK, RESULTS, PAGE = "check.json", "results.json", "results.md"
+BEGINNING = {RECIPE, CHECK, "scenes"}
+"""What is in a folder until the set is prepared: so far other settings can take it over."""
 DONE = "done before"
 
 
@@ -76,7 +78,7 @@ def reproduce(
 
     Args:
         recipe: All settings; its prepared set, teacher and generated scenes are in ``folder``.
-        folder: New, empty, or begun with the same settings.
+        folder: New, empty, or begun with the same settings; until the set is prepared, with others.
         machine: What the work may use.
         skip_bad: Go on without the scenes that cannot be prepared.
 
@@ -123,23 +125,34 @@ def _say(text: str) -> None:
 def _claim(recipe: Recipe, folder: Path) -> None:
     """Make the folder this recipe's, or see that it is."""
     path = folder / RECIPE
-    if path.is_file():
+    there = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    if RECIPE in there:
         before = read_recipe(Recipe, path)
-        keys = hints_by_key(Recipe)
-        changed = [key for key in keys if attrgetter(key)(before) != attrgetter(key)(recipe)]
-        if changed:
+        if before == recipe:
+            return
+        made = bool(recipe.generate.count)  # then all three follow from the folder
+        places = ["data.prepared", "detector.teacher", *(["data.scenes"] if made else [])]
+        changed = changed_keys(before, recipe, places)
+        if changed and not _can_change(folder, there, changed):
             raise ValueError(
                 f"{folder}: begun with other settings ({', '.join(changed)}); give the same ones, "
                 "or choose another --run"
             )
-        return
-    if others := sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")):
+        if changed:
+            (folder / CHECK).unlink(missing_ok=True)
+    elif there:
         raise ValueError(
-            f"{folder}: holds {others[0]} and no {RECIPE} of `dmssn reproduce`; choose another "
+            f"{folder}: holds {there[0]} and no {RECIPE} of `dmssn reproduce`; choose another "
             "--run, or empty it"
         )
     with replacing(path) as partial_file:
         partial_file.write_text(tomli_w.dumps(to_table(recipe)), encoding="utf-8")
+
+
+def _can_change(folder: Path, there: list[str], changed: list[str]) -> bool:
+    """Whether nothing in the folder hangs on the settings that changed."""
+    scenes_stay = "scenes" not in there or not any(key.startswith("generate.") for key in changed)
+    return set(there) <= BEGINNING and scenes_stay
 
 
 def _generate(work: _Work) -> str:
@@ -148,7 +161,7 @@ def _generate(work: _Work) -> str:
     if manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("complete"):
         return DONE
     made = generate(work.recipe.generate, folder, work.machine.workers)
-    return f"{len(made)} scenes in {folder}"
+    return f"{counted(len(made), 'scene')} in {folder}"
 
 
 def _check(work: _Work) -> str:
@@ -176,9 +189,8 @@ def _check(work: _Work) -> str:
         _say(f"check: {line}")
     if wrong and not work.skip_bad:
         raise ValueError(
-            f"{data.scenes}: {len(wrong)} things are wrong, as listed above and in {path}; mend "
-            "them and run it again, or pass --skip-bad to go on without scenes that cannot be "
-            "prepared"
+            f"{data.scenes}: {len(wrong)} wrong, as listed above and in {path}; mend it and run "
+            "this again, or pass --skip-bad to go on without scenes that cannot be prepared"
         )
     return f"{len(wrong)} wrong, {len(report.of('note'))} to note, all in {path}"
 
@@ -219,11 +231,12 @@ def _prepare(work: _Work) -> str:
         )
     if report.manifest is None:
         raise ValueError(
-            f"{len(report.wrong)} scenes could not be prepared ({_names(list(report.wrong))}); "
-            "mend them and run it again, or pass --skip-bad to do without them"
+            f"{counted(len(report.wrong), 'scene')} could not be prepared "
+            f"({_names(list(report.wrong))}); mend what is wrong and run it again, or pass "
+            "--skip-bad to do without"
         )
     without = f", {len(report.wrong)} left out" if report.wrong else ""
-    return f"{report.made} scenes prepared, {report.kept} kept{without}"
+    return f"{counted(report.made, 'scene')} prepared, {report.kept} kept{without}"
 
 
 def _train(work: _Work, stage: Literal["teacher", "detector"]) -> str:
@@ -260,7 +273,7 @@ def _predict(work: _Work) -> str:
         device=machine.device,
         workers=1 if on_gpu else machine.workers,  # which would share the one GPU's memory
     )
-    return f"{made} maps in {work.folder / MAPS}" if made else DONE
+    return f"{counted(made, 'map')} in {work.folder / MAPS}" if made else DONE
 
 
 def _evaluate(work: _Work) -> str:
@@ -270,4 +283,4 @@ def _evaluate(work: _Work) -> str:
     with replacing(work.folder / PAGE) as partial_file:
         partial_file.write_text(markdown(results), encoding="utf-8")
     write_json(work.folder / RESULTS, results)
-    return f"{results['test_scenes']} test scenes scored, {work.folder / PAGE}"
+    return f"{counted(results['test_scenes'], 'test scene')} scored, {work.folder / PAGE}"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.files import replacing
-from dmssn.runs.records import RUNNING, RunRecord, duration, loss_terms, read_run
+from dmssn.runs.records import METRICS, RUNNING, RunRecord, duration, loss_terms, read_run
+from dmssn.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,14 +41,6 @@ LEFT = MARGIN / WIDTH
 """Where text begins, as a share of the width."""
 LEGEND_COLUMNS = 2
 GREY = "0.35"
-NAMES = {
-    "mae": "MAE",
-    "f_mean": "F mean",
-    "f_max": "F max",
-    "auc": "AUC",
-    "score": "score",
-}
-"""What metrics are called on the page; others are called as in the log."""
 
 Curves = dict[str, tuple[list[int], list[float]]]
 """Epochs and values by name."""
@@ -117,7 +110,7 @@ def _head(part: "SubFigure", record: RunRecord) -> None:
     digest = str(record.identity.get("scenes") or "")[:12]
     facts = [
         record.stage,
-        f"{done} of {record.epochs_wanted} epochs",
+        f"{done} of {counted(record.epochs_wanted, 'epoch')}",
         duration(record.seconds),
         f"processes: {count or '?'}",
         f"scenes: {record.recipe['data']['prepared']}{f' ({digest})' if digest else ''}",
@@ -185,7 +178,7 @@ def _panel(axes: "Axes", curves: Curves, record: RunRecord) -> None:
         axes.text(0.5, 0.5, "nothing yet", ha="center", color=GREY, transform=axes.transAxes)
         return
     for name, (xs, ys) in curves.items():
-        (curve,) = axes.plot(xs, ys, marker="o", markersize=3.5, label=NAMES.get(name, name))
+        (curve,) = axes.plot(xs, ys, marker="o", markersize=3.5, label=METRICS.get(name, name))
         if len(xs) > MARKED:
             curve.set_marker("")
         if name == "score":
@@ -230,7 +223,7 @@ def _scenes(part: "SubFigure", scenes: Sequence[ShownScene], rows: int) -> None:
     for axes, scene in zip(grid.T.flat, scenes, strict=False):
         axes.imshow(scene.strip)
         told = "   ".join(
-            f"{NAMES.get(name, name)} {'-' if math.isnan(value) else f'{value:.3f}'}"
+            f"{METRICS.get(name, name)} {'-' if math.isnan(value) else f'{value:.3f}'}"
             for name, value in scene.metrics.items()
         )
         name, half = scene.name, LONGEST // 2

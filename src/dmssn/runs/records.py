@@ -15,6 +15,11 @@ from typing import Any
 RECIPE, ABOUT, LOG = "recipe.toml", "run.json", "log.jsonl"
 RUNNING = "running_"
 """Before the name of a folder whose run is not complete."""
+DIVERGED = "diverged.txt"
+"""In the folder of a run whose numbers became infinite, if an ablation tried it: how they did."""
+METRICS = {"mae": "MAE", "f_mean": "F mean", "f_max": "F max", "auc": "AUC"}
+"""Metrics of validation, and what they are called wherever people see them."""
+LESS_IS_BETTER = ("mae",)
 
 
 def can_be_resumed(final: Path) -> bool:
@@ -53,6 +58,13 @@ class RunRecord:
     def finished(self) -> bool:
         """Whether the folder has its final name."""
         return not self.folder.name.startswith(RUNNING)
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``diverged`` or ``unfinished``; whether it still trains is not told."""
+        if self.finished:
+            return "finished"
+        return "diverged" if (self.folder / DIVERGED).is_file() else "unfinished"
 
     @property
     def stage(self) -> str:

@@ -27,6 +27,9 @@ from dmssn.runs.records import (
 )
 from dmssn.store import write_json
 
+PLACES = ("data.scenes", "data.prepared", "detector.teacher")
+"""Keys of a recipe that tell where something is."""
+
 
 class Run:
     """The folder one training writes to; of several processes only the first has one.
@@ -68,7 +71,10 @@ class Run:
                 f"{self.folder}: an interrupted run; go on with --resume or remove it"
             )
         before = self._checked(recipe, identity) if resume else []
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=resume)
+        except FileExistsError:
+            raise FileExistsError(f"{self.folder}: another run has just begun there") from None
         remove_partial(self.folder)
         if not resume:
             with replacing(self.folder / RECIPE) as partial:
@@ -87,8 +93,8 @@ class Run:
             raise FileNotFoundError(f"{self.folder}: no interrupted run to resume{left}")
         was_recipe, was_identity, facts = read_about(self.folder)
         # As they come back from the files: a tuple is a list there.
-        now = _flat(tomllib.loads(tomli_w.dumps(recipe))) | json.loads(json.dumps(identity))
-        was = _flat(was_recipe) | was_identity
+        now = _compared(tomllib.loads(tomli_w.dumps(recipe)), json.loads(json.dumps(identity)))
+        was = _compared(was_recipe, was_identity)
         missing = object()
         changed = [key for key in now | was if now.get(key, missing) != was.get(key, missing)]
         if changed:
@@ -164,6 +170,11 @@ def _shown(values: dict[str, Any]) -> str:
         elif value is not None:
             words.append(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}")
     return "  ".join(words)
+
+
+def _compared(recipe: dict[str, Any], identity: dict[str, Any]) -> dict[str, Any]:
+    """Settings by key, without where scenes and teacher are: the identity tells which they are."""
+    return {key: value for key, value in _flat(recipe).items() if key not in PLACES} | identity
 
 
 def _flat(table: dict[str, Any], where: str = "") -> dict[str, Any]:

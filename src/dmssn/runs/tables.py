@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dmssn.runs.records import ABOUT, RUNNING, RunRecord, duration, read_run
+from dmssn.runs.records import (
+    ABOUT,
+    LESS_IS_BETTER,
+    METRICS,
+    RUNNING,
+    RunRecord,
+    duration,
+    read_run,
+)
 
-METRICS = ("mae", "f_mean", "f_max", "auc")
-"""Of validation, that a row holds where they are known."""
-LESS_IS_BETTER = ("mae",)
 WORDS = ("name", "stage", "state")
 """Values that are sorted from A to Z; numbers go from the best, or the most, down."""
 
@@ -62,7 +67,7 @@ def _row(record: RunRecord, root: Path) -> Row:
         "name": record.folder.resolve().name if name == "." else name,
         "folder": str(record.folder),
         "stage": record.stage,
-        "state": "finished" if record.finished else "unfinished",
+        "state": record.state,
         "last_written": datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds"),
         "epochs": epochs[-1]["epoch"] if epochs else 0,
         "epochs_wanted": record.epochs_wanted,
@@ -120,10 +125,7 @@ def cells(row: Row, now: datetime) -> dict[str, str]:
         "epochs": f"{row['epochs']} of {row['epochs_wanted']}",
         "best": _number(row["best_epoch"]),
         "score": _number(row["score"]),
-        "MAE": _number(row["mae"]),
-        "F mean": _number(row["f_mean"]),
-        "F max": _number(row["f_max"]),
-        "AUC": _number(row["auc"]),
+        **{label: _number(row[metric]) for metric, label in METRICS.items()},
         "trained": duration(row["seconds"]),
         "processes": _number(row["processes"]),
     }

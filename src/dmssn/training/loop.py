@@ -8,7 +8,7 @@ in turn; the gradient is that of all of them together, whatever their number.
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from dmssn.interruptions import Interruption
 from dmssn.training import resuming
 from dmssn.training.optimizing import make_optimizer, rate_factor
 from dmssn.training.resuming import Progress
+from dmssn.training.totals import Totals, listed, not_finite
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -95,7 +96,7 @@ class Trainer(Generic[Network]):
         self.device = next(network.parameters()).device
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
         self.progress = Progress()
-        self.totals: dict[str, Tensor] = {}
+        self.totals = Totals(self.world)
         self.interruption = Interruption()
 
     @property
@@ -145,21 +146,25 @@ class Trainer(Generic[Network]):
         if done % self.config.validate_every == 0 or done == self.config.epochs:
             self.averaged.eval()
             scores = self.validate(self.averaged, self._between)
-        self.progress.epoch, self.progress.into, self.totals = done, 0, {}
+        self.progress.epoch, self.progress.into = done, 0
+        self.totals.clear()
         if scores:
             self._keep(scores, save)
-        whole = steps.per_epoch / max(1, steps.per_epoch - begun_at)
-        left = (time.monotonic() - began) * whole * (self.config.epochs - done)
         rate = self._rate(self.progress.step - 1, steps.per_epoch)
-        log(epoch=done, **terms, **scores, learning_rate=rate, seconds_left=round(left))
+        told = {**terms, **scores, "learning_rate": rate}
+        if taken := steps.per_epoch - begun_at:
+            whole = (time.monotonic() - began) * steps.per_epoch / taken
+            told["seconds_left"] = round(whole * (self.config.epochs - done))
+        log(epoch=done, **told)
         self.save_state(resume_file)
 
     def _keep(self, scores: dict[str, float], save: Save) -> None:
         if not math.isfinite(scores["score"]):
-            raise FloatingPointError(
+            wrong = FloatingPointError(
                 f"the validation score is not finite after epoch {self.progress.epoch}: "
-                f"{_listed(scores)}; lower the learning rate"
+                f"{listed(scores)}; lower the learning rate"
             )
+            raise self.world.told_once(wrong)
         told = {"epoch": self.progress.epoch, **scores}
         save("last", self.averaged, told)
         self.progress.stale += 1
@@ -182,29 +187,16 @@ class Trainer(Generic[Network]):
                 said = time.monotonic()
                 left = (said - began) / (done - start) * (count - done)
                 # Of this process's scenes, as if they were all.
-                loss = float(sum(self.totals.values())) / done * self.world.size
+                loss = self.totals.sum() / done * self.world.size
                 of = count * self.config.epochs
                 log(step=self.progress.step, of=of, loss=loss, epoch_seconds_left=round(left))
             every = self.config.checkpoint_steps
             if every and self.progress.step % every == 0 and done < count:
                 self.save_state(resume_file)
-        totals = self._gathered_totals()
-        self._check(totals)
+        totals = {name: each.sum() for name, each in self.totals.gathered().items()}
+        if wrong := not_finite(totals, self.progress.step):
+            raise self.world.told_once(wrong)
         return {name: total.item() / count for name, total in totals.items()}
-
-    def _gathered_totals(self) -> dict[str, Tensor]:
-        """Sums of the terms over the epoch's steps so far, of all processes; kept in the first."""
-        sums = {name: self.world.sum(total.clone()) for name, total in self.totals.items()}
-        kept = 1.0 if self.world.first else 0.0
-        self.totals = {name: total * kept for name, total in sums.items()}
-        return sums
-
-    def _check(self, terms: Mapping[str, Tensor]) -> None:
-        if not all(math.isfinite(term) for term in torch.stack(list(terms.values())).tolist()):
-            raise FloatingPointError(
-                f"the loss is not finite at step {self.progress.step}: {_listed(terms)}; "
-                "lower the learning rate"
-            )
 
     def _take(self, parts: Sequence[Any]) -> None:
         """One step of the optimizer, with all processes' parts."""
@@ -220,11 +212,11 @@ class Trainer(Generic[Network]):
         self.optimizer.zero_grad(set_to_none=True)
         for part, share in zip(parts, (weights / whole.clamp(min=1)).tolist(), strict=True):
             terms = self.step(part, share)
-            if self.device.type == "cpu" or self.progress.step % CHECKED_EVERY == 0:
-                self._check(terms)
+            looked_at = self.device.type == "cpu" or self.progress.step % CHECKED_EVERY == 0
+            if looked_at and (wrong := not_finite(terms, self.progress.step)):
+                raise wrong
             self.scaler.scale(torch.stack(list(terms.values())).sum()).backward()
-            for name, term in terms.items():
-                self.totals[name] = self.totals.get(name, torch.zeros_like(term)) + term.detach()
+            self.totals.add(terms)
         self._minimize()
 
     def _minimize(self) -> None:
@@ -267,10 +259,17 @@ class Trainer(Generic[Network]):
         return self.config.learning_rate * rate_factor(self.config, step, per_epoch)
 
     def save_state(self, path: Path) -> None:
-        """Write all that is needed to go on as if nothing had happened."""
-        self._gathered_totals()
+        """Write all that is needed to go on as if nothing had happened.
+
+        Raises:
+            FloatingPointError: A loss was not finite; weights that nobody can go on with do not
+                take the place of good ones.
+        """
+        totals = self.totals.gathered()
+        if wrong := not_finite({k: v.sum() for k, v in totals.items()}, self.progress.step):
+            raise self.world.told_once(wrong)
         if self.world.first:
-            resuming.save_state(path, self._state, self.progress, self.totals)
+            resuming.save_state(path, self._state, self.progress, totals)
 
     def load_state(self, path: Path) -> None:
         """Go on from a resume file.
@@ -280,8 +279,7 @@ class Trainer(Generic[Network]):
             ValueError: It is damaged or of another network.
         """
         self.progress, totals = resuming.load_state(path, self._state)
-        kept = 1.0 if self.world.first else 0.0
-        self.totals = {name: total.to(self.device) * kept for name, total in totals.items()}
+        self.totals.restore(totals, self.device)
 
     @property
     def _state(self) -> resuming.State:
@@ -292,8 +290,3 @@ class Trainer(Generic[Network]):
 def _mixed(*numbers: int) -> int:
     """One seed from several numbers, any of which changes it entirely."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
-
-
-def _listed(values: Mapping[str, float | Tensor]) -> str:
-    numbers = {k: v.item() if isinstance(v, Tensor) else v for k, v in values.items()}
-    return ", ".join(f"{name} = {number:g}" for name, number in numbers.items())

@@ -49,7 +49,8 @@ def save_state(path: Path, state: State, progress: Progress, totals: Mapping[str
         path: Its file.
         state: Written as it is now.
         progress: Where the loop is.
-        totals: Sums of the loss terms over the steps of the epoch under way.
+        totals: Sums of the loss terms over the steps of the epoch under way, each of shape
+            (processes,).
     """
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     if state.averaged is not None:
@@ -66,7 +67,7 @@ def load_state(path: Path, state: State) -> tuple[Progress, dict[str, Tensor]]:
     """Fill networks, optimizer and scaler from a resume file.
 
     Returns:
-        Where the loop was, and the sums of loss terms.
+        Where the loop was, and the sums of loss terms, each of shape (processes,).
 
     Raises:
         FileNotFoundError: There is no such file.

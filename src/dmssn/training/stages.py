@@ -1,5 +1,6 @@
 """The two stages of training: the teacher, and the detector that learns from it."""
 
+import math
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import nn
 
 from dmssn import checkpoint
 from dmssn.batches import Batch
-from dmssn.config import DetectorConfig, Recipe
+from dmssn.config import DataConfig, DetectorConfig, Recipe
 from dmssn.detector import BEST, find_checkpoint
 from dmssn.devices import deterministic
 from dmssn.distributed import joined
@@ -17,10 +18,12 @@ from dmssn.models.autoencoder import Teacher
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.models.projection import Projection
+from dmssn.recipes import to_table
 from dmssn.store import PreparedSet
+from dmssn.training.jobs import Job, Stage
 from dmssn.training.loop import Between
 from dmssn.training.projecting import principal_components
-from dmssn.training.stage_runs import Job, Stage, open_prepared, run_stage
+from dmssn.training.stage_runs import run_stage
 from dmssn.training.terms import TEACHER_TERMS, Terms, detector_terms, teacher_terms
 from dmssn.training.validation import means, scene_table, score_scenes
 
@@ -150,10 +153,41 @@ def _detector_stage(recipe: Recipe, job: Job) -> tuple[PreparedSet, Stage[DMSSN]
         names = prepared.names("val")
         scenes = score_scenes(network, prepared, names, config.fit, job.device, job.world, between)
         scored = means(scenes, "val/")
-        return {"score": scored["val/f_mean"] - scored["val/mae"]} | scored
+        score = scored.get("val/f_mean", math.nan) - scored.get("val/mae", math.nan)
+        return {"score": score} | scored
 
     model = {"encoder": config.encoder, "msst": sizes}
-    return prepared, Stage("detector", network, config, model, terms, validate)
+    file = weights_file(config.teacher) if teacher and config.teacher else None
+    return prepared, Stage("detector", network, config, model, terms, validate, file)
+
+
+def open_prepared(recipe: Recipe) -> PreparedSet:
+    """The recipe's prepared set, made with the recipe's own settings.
+
+    Raises:
+        ValueError: It was made with others, or has no scenes to train or validate with.
+    """
+    prepared = PreparedSet(recipe.data.prepared)
+    wanted, made = to_table(recipe.prepare), prepared.manifest.prepare
+    if changed := [key for key in wanted if wanted[key] != made.get(key)]:
+        raise ValueError(
+            f"{recipe.data.prepared}: prepared with other settings than the recipe's "
+            f"({', '.join(f'prepare.{key}' for key in changed)}); prepare it again into "
+            "another folder, or restore the recipe"
+        )
+    source = prepared.manifest.source
+    asked, told = recipe.data, source.get("choice", {}) | {"set": source.get("set", "folder")}
+    usual = DataConfig(scenes=asked.scenes, prepared=asked.prepared)
+    for name in ("set", "split", "fold", "seed"):  # or it might train on what is tested later
+        value = getattr(asked, name)
+        if value != getattr(usual, name) and value != told.get(name, value):
+            raise ValueError(
+                f"{recipe.data.prepared}: prepared with {name} {told[name]!r}, the recipe says "
+                f"data.{name} = {value!r}; prepare it into another folder, or change the recipe"
+            )
+    for split in ("train", "val"):  # an empty one is refused now, not after the first epoch
+        prepared.names(split)
+    return prepared
 
 
 def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None:

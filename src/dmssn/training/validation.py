@@ -59,7 +59,8 @@ def scene_table(
             with torch.inference_mode():
                 found = measure(packed)
             for (place, _), scene in zip(some, found, strict=True):
-                numbers[place] = torch.tensor([scene[column] for column in columns])
+                row = [scene[column] for column in columns]
+                numbers[place] = torch.tensor(row, dtype=torch.float64)
     world.sum(numbers)
     return {
         name: dict(zip(columns, row, strict=True))
@@ -152,6 +153,8 @@ def agreement(network: DMSSN, batch: Batch, fit: FitConfig, device: torch.device
 
 
 def _quick_metrics(saliency: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
+    if not mask.size:  # nobody knows the truth of any pixel
+        return dict.fromkeys(QUICK, math.nan)
     curve = metrics.f_measure_curve(saliency, mask)
     return {
         "mae": metrics.mean_absolute_error(saliency, mask),
