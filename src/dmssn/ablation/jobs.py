@@ -12,7 +12,7 @@ from dmssn.ablation.results import GAVE_UP
 from dmssn.config import Recipe
 from dmssn.detector import BEST, load_detector
 from dmssn.devices import choose_device
-from dmssn.runs.records import DIVERGED, RUNNING, can_be_resumed, read_run
+from dmssn.runs.records import DIVERGED, can_be_resumed, read_run, running_folder
 from dmssn.store import PreparedSet, write_json
 from dmssn.training.stages import train_detector, train_teacher
 from dmssn.training.validation import score_scenes
@@ -49,7 +49,7 @@ class Job:
     @property
     def running(self) -> Path:
         """The run's folder until it is finished."""
-        return self.folder.with_name(f"{RUNNING}{self.folder.name}")
+        return running_folder(self.folder)
 
     @property
     def done(self) -> bool:

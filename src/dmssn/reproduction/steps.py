@@ -133,7 +133,7 @@ def _claim(recipe: Recipe, folder: Path) -> None:
         made = bool(recipe.generate.count)  # then all three follow from the folder
         places = ["data.prepared", "detector.teacher", *(["data.scenes"] if made else [])]
         changed = changed_keys(before, recipe, places)
-        if changed and not _can_change(folder, there, changed):
+        if changed and not _can_change(there, changed):
             raise ValueError(
                 f"{folder}: begun with other settings ({', '.join(changed)}); give the same ones, "
                 "or choose another --run"
@@ -149,7 +149,7 @@ def _claim(recipe: Recipe, folder: Path) -> None:
         partial_file.write_text(tomli_w.dumps(to_table(recipe)), encoding="utf-8")
 
 
-def _can_change(folder: Path, there: list[str], changed: list[str]) -> bool:
+def _can_change(there: list[str], changed: list[str]) -> bool:
     """Whether nothing in the folder hangs on the settings that changed."""
     scenes_stay = "scenes" not in there or not any(key.startswith("generate.") for key in changed)
     return set(there) <= BEGINNING and scenes_stay

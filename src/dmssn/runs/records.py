@@ -22,13 +22,18 @@ METRICS = {"mae": "MAE", "f_mean": "F mean", "f_max": "F max", "auc": "AUC"}
 LESS_IS_BETTER = ("mae",)
 
 
+def running_folder(final: Path) -> Path:
+    """Where a run is until it is complete, by its final folder."""
+    return final.with_name(f"{RUNNING}{final.name}")
+
+
 def can_be_resumed(final: Path) -> bool:
     """Whether there is an interrupted run to go on with; one that ended as it began is removed.
 
     Args:
         final: The run's folder once it is finished.
     """
-    running = final.with_name(f"{RUNNING}{final.name}")
+    running = running_folder(final)
     if (running / ABOUT).is_file():
         return True
     if running.is_dir():

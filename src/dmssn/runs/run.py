@@ -19,11 +19,11 @@ from dmssn.runs.records import (
     ABOUT,
     LOG,
     RECIPE,
-    RUNNING,
     duration,
     loss_terms,
     read_about,
     read_log,
+    running_folder,
 )
 from dmssn.store import write_json
 
@@ -65,7 +65,7 @@ class Run:
         if final.exists():
             raise FileExistsError(f"{final}: exists; choose another --run or remove it")
         self.final = final
-        self.folder = final.with_name(f"{RUNNING}{final.name}")
+        self.folder = running_folder(final)
         if not resume and self.folder.exists():
             raise FileExistsError(
                 f"{self.folder}: an interrupted run; go on with --resume or remove it"

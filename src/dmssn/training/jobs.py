@@ -12,7 +12,7 @@ from dmssn import checkpoint
 from dmssn.batches import Batch
 from dmssn.config import DetectorConfig, TeacherConfig
 from dmssn.distributed import World
-from dmssn.runs.records import RUNNING
+from dmssn.runs.records import running_folder
 from dmssn.training.loop import Between
 from dmssn.training.terms import Terms
 
@@ -65,7 +65,7 @@ class Job:
     @property
     def running(self) -> Path:
         """The folder until the run is complete."""
-        return self.folder.with_name(f"{RUNNING}{self.folder.name}")
+        return running_folder(self.folder)
 
     @property
     def state(self) -> Path:
