@@ -16,19 +16,25 @@ from scipy import constants
 from scipy.ndimage import binary_dilation
 
 from dmssn.cli import main
-from dmssn.scenes import generate_scene, light, materials, shapes, textures, writing
+from dmssn.scenes import generate_scene, light, materials, shapes, spectra, textures, writing
 from dmssn.scenes.arranging import AIRBORNE, NEAR
 from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
+from dmssn.scenes.chance import Chance
 from dmssn.scenes.composing import SALIENT_FRACTION
 from dmssn.scenes.light import SECOND_RADIATION_NM_K
-from dmssn.scenes.materials import GRID_NM, Material
+from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, distances, paint, unit_area
 from dmssn.scenes.sensor import draw_camera, enlarge, record
+from dmssn.scenes.spectra import GRID_NM, spectra_of
 from dmssn.scenes.writing import split_names
 from dmssn.workers import in_order
 
 SUN = np.array([0.0, 0.0, 1.0])
+
+
+def chance(seed):
+    return Chance([seed], spectra_of("train"))
 
 
 def run(*tokens):
@@ -45,7 +51,7 @@ def test_the_same_seed_gives_the_same_scene_and_another_seed_another():
     one, two = generate_scene(3, height=40, width=56), generate_scene(3, height=40, width=56)
     np.testing.assert_array_equal(one.cube.data, two.cube.data)
     np.testing.assert_array_equal(one.mask, two.mask)
-    assert one.attributes == two.attributes
+    assert one.facts == two.facts
     other = generate_scene(4, height=40, width=56, bands=one.cube.bands)
     assert not np.array_equal(one.cube.data, other.cube.data)
 
@@ -59,7 +65,7 @@ def test_the_same_seed_gives_the_same_scene_and_another_seed_another():
 )
 def test_any_scene_is_finite_in_range_and_has_something_salient(seed, height, width, bands):
     scene = generate_scene(seed, height=height, width=width, bands=bands)
-    data, numbers = scene.cube.data, scene.attributes["numbers"]
+    data, numbers = scene.cube.data, scene.facts["numbers"]
     assert data.shape[:2] == scene.mask.shape == (height, width)
     assert data.dtype == np.float32
     assert bands in (None, scene.cube.bands)
@@ -114,7 +120,7 @@ def test_impossible_scenes_are_refused(arguments, message):
 @pytest.mark.parametrize("family", [shapes.ball, shapes.lump, shapes.facet])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_mask_is_where_the_object_covers_half_of_the_pixel_or_more(family, seed):
-    rng = np.random.default_rng(seed)
+    rng = chance(seed)
     canvas = Canvas(50, 60)
     behind, front = Material(np.ones((1, GRID_NM.size))), Material(np.ones((2, GRID_NM.size)))
     full = np.ones((50, 60), dtype=np.float32)
@@ -136,7 +142,7 @@ def test_a_ball_has_the_area_of_a_circle():
 @pytest.mark.parametrize("family", dict.fromkeys(NEAR + AIRBORNE))
 def test_every_family_of_shapes_is_near_its_own_size(family):
     for seed in range(5):
-        parts = family(np.random.default_rng(seed))
+        parts = family(chance(seed))
         assert 0.05 < unit_area(parts) < 6
         y, x = np.mgrid[-2:2:81j, -2:2:81j].astype(np.float32)
         inside = np.min([part.distance(x, y) for part in parts], axis=0) < 0
@@ -166,13 +172,13 @@ def test_a_background_fills_the_picture_and_is_not_salient(kind):
 )
 def test_materials_reflect_between_none_and_all_of_the_light(draw):
     for seed in range(10):
-        spectra = draw(np.random.default_rng(seed)).spectra
+        spectra = draw(chance(seed)).spectra
         assert spectra.shape[1:] == GRID_NM.shape
         assert 0 < spectra.min() <= spectra.max() <= 1
 
 
 def test_the_library_has_its_named_classes_and_plants_have_a_red_edge():
-    library = materials.library()
+    library = spectra_of("train").reflectance
     named = (
         *materials.SOILS,
         *materials.PLANTS,
@@ -194,7 +200,7 @@ def test_planck_constant_and_the_peak_of_a_black_body():
 
 
 def test_textures_are_centred_and_of_unit_spread():
-    rng = np.random.default_rng(0)
+    rng = chance(0)
     for grain in (2, 10, 60):
         field = textures.fractal(rng, (64, 48), grain)
         assert field.dtype == np.float32
@@ -203,14 +209,14 @@ def test_textures_are_centred_and_of_unit_spread():
 
 
 def test_a_camera_of_flat_light_sees_a_smooth_curve():
-    camera = draw_camera(np.random.default_rng(0), 30, (400.0, 1000.0))
+    camera = draw_camera(chance(0), 30, (400.0, 1000.0))
     assert camera.wavelengths_nm[[0, -1]].tolist() == [400.0, 1000.0]
     seen = np.ones(GRID_NM.size) @ camera.response
     assert 0.1 <= seen.min() <= seen.max() <= 1.0001
 
 
 def test_a_camera_writes_dark_and_bright_in_order():
-    rng = np.random.default_rng(0)
+    rng = chance(0)
     radiance = np.zeros((32, 32, 5), dtype=np.float32)
     radiance[:, 16:] = 1
     counts = record(rng, radiance, np.ones(5, dtype=np.float32), "counts")
@@ -384,8 +390,9 @@ def test_a_setting_that_cannot_be_is_a_usage_error(tokens, tmp_path, capsys):
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
-    materials.library.cache_clear()
-    monkeypatch.setattr(materials, "find_spec", lambda name: None)
+    spectra.spectra_of.cache_clear()
+    spectra._library.cache_clear()
+    monkeypatch.setattr(spectra, "find_spec", lambda name: None)
     assert run("-o", tmp_path / "a", "--count", 1) == 1
     assert "pip install 'dmssn[scenes]'" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from dmssn.scenes import materials, shapes
+from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, unit_area
 
@@ -70,17 +70,17 @@ class Plan:
     ambient: float
 
 
-def draw_plan(rng: Generator, kind: str) -> Plan:
+def draw_plan(rng: Chance, kind: str) -> Plan:
     """How the objects before a background of the given kind are arranged."""
     airborne = kind in ("patchwork", "coast")
     layout = str(rng.choice(["free", "row", "lattice"], p=[0.72, 0.14, 0.14]))
     if airborne:
         many = {"free": [1, 2, 2, 3, 4, 8], "row": [2, 3, 4, 6], "lattice": [8, 15, 30, 60]}
-        fraction = np.exp(rng.uniform(np.log(0.003), np.log(0.05)))
+        fraction = rng.spread(0.003, 0.05)
     else:
         many = {"free": [1, 1, 2, 2, 3, 4, 6], "row": [2, 3, 4], "lattice": [4, 6, 9, 12]}
         low, high = (0.06, 0.55) if kind == "plain" else (0.012, 0.35)
-        fraction = np.exp(rng.uniform(np.log(low), np.log(high)))
+        fraction = rng.spread(low, high)
         if kind == "plain" and rng.random() < 0.5:
             fraction = rng.uniform(0.2, 0.55)
     return Plan(
@@ -96,7 +96,7 @@ def draw_plan(rng: Generator, kind: str) -> Plan:
 
 
 def arrange(
-    rng: Generator, plan: Plan, shape: tuple[int, int], stuff: list[list[Material]]
+    rng: Chance, plan: Plan, shape: tuple[int, int], stuff: list[list[Material]]
 ) -> list[Thing]:
     """The objects of a scene, in the order they are painted.
 
@@ -107,15 +107,15 @@ def arrange(
         stuff: The materials of each object, cycled through.
     """
     families = AIRBORNE if plan.airborne else NEAR
-    family = families[rng.integers(len(families))]
+    family = families[rng.integer(0, len(families))]
     regular = plan.layout != "free"
-    shares = rng.dirichlet(np.full(plan.number, 200.0 if regular else 6.0))
+    shares = rng.shares(np.full(plan.number, 200.0 if regular else 6.0))
     lattice = _lattice(rng, plan, shape) if regular else None
     turn = _turn(rng, plan)
     things: list[Thing] = []
     for index in range(plan.number):
         if not plan.same_shape:
-            family = families[rng.integers(len(families))]
+            family = families[rng.integer(0, len(families))]
         parts = family(rng)
         area = plan.fraction * float(shares[index]) * shape[0] * shape[1]
         scale = min(float(np.sqrt(area / unit_area(parts))), LARGEST * min(shape))
@@ -143,20 +143,20 @@ def arrange(
     return things
 
 
-def _rim(rng: Generator, flat_topped: bool) -> float:
+def _rim(rng: Chance, flat_topped: bool) -> float:
     if flat_topped:
         return float(rng.uniform(0.05, 0.3))
     return float(rng.choice([1.0, rng.uniform(0.3, 1.0)]))
 
 
-def _turn(rng: Generator, plan: Plan) -> float:
+def _turn(rng: Chance, plan: Plan) -> float:
     if plan.airborne or rng.random() < 0.4:
         return float(rng.uniform(0, 2 * np.pi))
     return float(rng.normal(0, 0.25))
 
 
 def _free_place(
-    rng: Generator, plan: Plan, shape: tuple[int, int], scale: float, others: list[Thing]
+    rng: Chance, plan: Plan, shape: tuple[int, int], scale: float, others: list[Thing]
 ) -> tuple[float, float]:
     """The centre, of those tried, where an object hides and loses least."""
     size = np.array(shape)
@@ -175,7 +175,7 @@ def _free_place(
     return best
 
 
-def _lattice(rng: Generator, plan: Plan, shape: tuple[int, int]) -> list[tuple[float, float]]:
+def _lattice(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[tuple[float, float]]:
     """Centres in one row or in several, turned, about the middle of the picture."""
     across = plan.number if plan.layout == "row" else int(np.ceil(np.sqrt(plan.number)))
     index = np.arange(plan.number)
@@ -196,7 +196,7 @@ def _lattice(rng: Generator, plan: Plan, shape: tuple[int, int]) -> list[tuple[f
 
 
 def draw_stuff(
-    rng: Generator, plan: Plan, behind: NDArray[np.float64], seen: NDArray[np.float64]
+    rng: Chance, plan: Plan, behind: NDArray[np.float64], seen: NDArray[np.float64]
 ) -> list[list[Material]]:
     """Two or three materials for each object, each apart from everything behind it.
 
@@ -209,13 +209,13 @@ def draw_stuff(
     hard = rng.random() < 0.15
     sets = 1 if plan.same_stuff else min(plan.number, 6)
     return [
-        [_distinct(rng, behind @ seen, seen, hard) for _ in range(rng.integers(2, 4))]
+        [_distinct(rng, behind @ seen, seen, hard) for _ in range(rng.integer(2, 4))]
         for _ in range(sets)
     ]
 
 
 def _distinct(
-    rng: Generator, behind: NDArray[np.float64], seen: NDArray[np.float64], hard: bool
+    rng: Chance, behind: NDArray[np.float64], seen: NDArray[np.float64], hard: bool
 ) -> Material:
     """A material whose spectrum, as the camera sees it, is not that of any background."""
     tried: list[tuple[float, Material]] = []
@@ -245,7 +245,7 @@ def contrast(front: NDArray[np.float64], behind: NDArray[np.float64]) -> float:
     return float(np.min(2.5 * angle + 0.5 * bright))
 
 
-def _any(rng: Generator) -> Material:
+def _any(rng: Chance) -> Material:
     kind = rng.choice(
         ["pigment", "made up", "made", "grey", "natural"], p=[0.45, 0.2, 0.12, 0.13, 0.1]
     )

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.random import Generator
 from scipy.ndimage import gaussian_filter
 
 from dmssn.scenes import materials, shapes, textures
 from dmssn.scenes.canvas import Canvas
+from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
 from dmssn.scenes.textures import Plane
 
 
-def plain(rng: Generator, canvas: Canvas) -> list[Material]:
+def plain(rng: Chance, canvas: Canvas) -> list[Material]:
     """One sheet of cloth, card, wall or table top, often nearly black; a second one at times."""
     sheets = [_sheet(rng)]
     lay(rng, canvas, sheets[0], vary=rng.uniform(0.01, 0.12))
@@ -28,9 +28,9 @@ def plain(rng: Generator, canvas: Canvas) -> list[Material]:
     return sheets
 
 
-def _pattern(rng: Generator, canvas: Canvas) -> Plane:
+def _pattern(rng: Chance, canvas: Canvas) -> Plane:
     """Coverage of the stripes, checks or dots of a printed cloth."""
-    period = min(canvas.shape) * np.exp(rng.uniform(np.log(0.03), np.log(0.2)))
+    period = min(canvas.shape) * rng.spread(0.03, 0.2)
     if rng.random() < 0.5:
         field = textures.stripes(rng, canvas.shape, period)
     else:
@@ -38,7 +38,7 @@ def _pattern(rng: Generator, canvas: Canvas) -> Plane:
     return np.asarray(np.clip((field - rng.uniform(-0.5, 1)) * 2, 0, 1), dtype=np.float32)
 
 
-def _chart(rng: Generator, canvas: Canvas) -> None:
+def _chart(rng: Chance, canvas: Canvas) -> None:
     """A colour chart or label at one border, cut by it, as bench cameras often have in view."""
     height, width = canvas.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -47,8 +47,8 @@ def _chart(rng: Generator, canvas: Canvas) -> None:
     length, across = (width, height) if y[0, 0] == y[0, -1] else (height, width)
     if rng.random() < 0.5:
         y = across - 1 - y
-    cell, rows = across * rng.uniform(0.05, 0.12), int(rng.integers(1, 4))
-    first, columns = rng.uniform(-0.2, 0.4) * length, int(rng.integers(3, 8))
+    cell, rows = across * rng.uniform(0.05, 0.12), int(rng.integer(1, 4))
+    first, columns = rng.uniform(-0.2, 0.4) * length, int(rng.integer(3, 8))
     u, v = (x - first) / cell, (y + cell * rng.uniform(0, 0.6)) / cell
     frame = (u > -0.2) & (u < columns + 0.2) & (v < rows + 0.2)
     lay(rng, canvas, materials.grey(rng, rng.uniform(0.02, 0.1)), 0.02, frame.astype(np.float32))
@@ -62,12 +62,12 @@ def _chart(rng: Generator, canvas: Canvas) -> None:
                 canvas.cover(Material(colour.spectra[:1]), patch.astype(np.float32), even)
 
 
-def _sheet(rng: Generator) -> Material:
+def _sheet(rng: Chance) -> Material:
     kind = rng.choice(
         ["black", "grey", "white", "coloured", "wood"], p=[0.45, 0.17, 0.12, 0.15, 0.11]
     )
     if kind == "black":
-        return materials.grey(rng, np.exp(rng.uniform(np.log(0.006), np.log(0.06))))
+        return materials.grey(rng, rng.spread(0.006, 0.06))
     if kind == "grey":
         return materials.grey(rng, rng.uniform(0.08, 0.5))
     if kind == "white":
@@ -77,9 +77,9 @@ def _sheet(rng: Generator) -> Material:
     return materials.measured(rng, materials.DRY)
 
 
-def ground(rng: Generator, canvas: Canvas) -> list[Material]:
+def ground(rng: Chance, canvas: Canvas) -> list[Material]:
     """Soil, grass, litter, gravel, paving: several materials in patches of every size."""
-    count = int(rng.integers(1, 5))
+    count = int(rng.integer(1, 5))
     palette = [_natural(rng) for _ in range(count)]
     grain = min(canvas.shape) * rng.uniform(0.05, 0.5)
     heights = [
@@ -97,11 +97,11 @@ def ground(rng: Generator, canvas: Canvas) -> list[Material]:
     return palette
 
 
-def horizon(rng: Generator, canvas: Canvas) -> list[Material]:
+def horizon(rng: Chance, canvas: Canvas) -> list[Material]:
     """Two or three zones one above the other: wall or sky, plants or buildings, ground."""
     palette = [_far(rng) if rng.random() < 0.5 else _natural(rng)]
     lay(rng, canvas, palette[0], vary=rng.uniform(0.01, 0.1))
-    for line in np.sort(rng.uniform(0.15, 0.85, rng.integers(1, 3))):
+    for line in np.sort(rng.uniform(0.15, 0.85, rng.integer(1, 3))):
         palette.append(_natural(rng))
         wobble = rng.choice([0.0, rng.uniform(0, 0.06)])
         below = _below(rng, canvas, line, wobble)
@@ -109,29 +109,29 @@ def horizon(rng: Generator, canvas: Canvas) -> list[Material]:
     return palette
 
 
-def patchwork(rng: Generator, canvas: Canvas) -> list[Material]:
+def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
     """The ground from the air: fields or blocks, roads, buildings."""
     shape, side = canvas.shape, min(canvas.shape)
-    number = int(rng.integers(3, 22))
+    number = int(rng.integer(3, 22))
     if rng.random() < 0.5:
         label = textures.fields(rng, shape, number)
     else:
         label = textures.cells(rng, shape, number, rng.uniform(0, side * 0.05))
-    palette = [_natural(rng) for _ in range(min(number, int(rng.integers(2, 7))))]
-    owner = rng.integers(len(palette), size=number)
+    palette = [_natural(rng) for _ in range(min(number, int(rng.integer(2, 7))))]
+    owner = rng.integers(len(palette), number)
     for index, material in enumerate(palette):
         coverage = (owner[label] == index).astype(np.float32)
         if index == 0:
             coverage[:] = 1
         lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
-    for _ in range(rng.integers(0, 4)):
+    for _ in range(rng.integer(0, 4)):
         _road(rng, canvas, palette)
     if rng.random() < 0.5:
         _buildings(rng, canvas, palette)
     return palette
 
 
-def coast(rng: Generator, canvas: Canvas) -> list[Material]:
+def coast(rng: Chance, canvas: Canvas) -> list[Material]:
     """Water and a shore of sand, plants and paving along one side; or open water."""
     sea = materials.water(rng)
     lay(rng, canvas, sea, vary=rng.uniform(0.01, 0.12))
@@ -147,7 +147,7 @@ def coast(rng: Generator, canvas: Canvas) -> list[Material]:
     return palette
 
 
-def _shore(rng: Generator, canvas: Canvas) -> Plane:
+def _shore(rng: Chance, canvas: Canvas) -> Plane:
     """Pixels inland of a curved coast line, negative at sea."""
     height, width = canvas.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -159,7 +159,7 @@ def _shore(rng: Generator, canvas: Canvas) -> Plane:
     return np.asarray((y - cy) * np.cos(turn) + (x - cx) * np.sin(turn) - side * 0.25 + bend)
 
 
-def _natural(rng: Generator) -> Material:
+def _natural(rng: Chance) -> Material:
     kind = rng.choice(["soil", "plant", "dry", "paved", "made up"], p=[0.28, 0.27, 0.15, 0.2, 0.1])
     if kind == "made up":
         return Material(materials.made_up(rng).spectra)
@@ -172,7 +172,7 @@ def _natural(rng: Generator) -> Material:
     return materials.measured(rng, classes)
 
 
-def _far(rng: Generator) -> Material:
+def _far(rng: Chance) -> Material:
     """What stands behind the ground: sky, wall, haze."""
     if rng.random() < 0.5:
         return materials.grey(rng, rng.uniform(0.3, 0.9))
@@ -180,7 +180,7 @@ def _far(rng: Generator) -> Material:
 
 
 def lay(
-    rng: Generator, canvas: Canvas, material: Material, vary: float, coverage: Plane | None = None
+    rng: Chance, canvas: Canvas, material: Material, vary: float, coverage: Plane | None = None
 ) -> None:
     """Cover the canvas, or part of it, with a material that varies from place to place."""
     if coverage is None:
@@ -189,7 +189,7 @@ def lay(
     canvas.cover(material, coverage, weights)
 
 
-def _below(rng: Generator, canvas: Canvas, line: float, wobble: float) -> Plane:
+def _below(rng: Chance, canvas: Canvas, line: float, wobble: float) -> Plane:
     """Coverage of what lies below a tilted, perhaps ragged line at a share of the height."""
     height, width = canvas.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -200,7 +200,7 @@ def _below(rng: Generator, canvas: Canvas, line: float, wobble: float) -> Plane:
     return np.asarray(np.clip(y - edge + 0.5, 0, 1), dtype=np.float32)
 
 
-def _road(rng: Generator, canvas: Canvas, palette: list[Material]) -> None:
+def _road(rng: Chance, canvas: Canvas, palette: list[Material]) -> None:
     """A straight road across the picture."""
     height, width = canvas.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -212,17 +212,17 @@ def _road(rng: Generator, canvas: Canvas, palette: list[Material]) -> None:
     lay(rng, canvas, palette[-1], vary=rng.uniform(0.02, 0.12), coverage=coverage)
 
 
-def _buildings(rng: Generator, canvas: Canvas, palette: list[Material]) -> None:
+def _buildings(rng: Chance, canvas: Canvas, palette: list[Material]) -> None:
     """Many roofs of one or two materials, with shadows: common here, so not salient."""
     angle = rng.uniform(0, np.pi)
-    roofs = [materials.measured(rng, materials.ROOFS) for _ in range(rng.integers(1, 3))]
+    roofs = [materials.measured(rng, materials.ROOFS) for _ in range(rng.integer(1, 3))]
     palette += roofs
     for roof in roofs:
         scatter(rng, canvas, roof, size=(0.02, 0.09), number=(4, 14), angle=angle)
 
 
 def scatter(
-    rng: Generator,
+    rng: Chance,
     canvas: Canvas,
     material: Material,
     size: tuple[float, float] = (0.004, 0.02),
@@ -242,7 +242,7 @@ def scatter(
     height, width = canvas.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     distance = np.full(canvas.shape, np.inf, dtype=np.float32)
-    for _ in range(rng.integers(*number)):
+    for _ in range(rng.integer(*number)):
         a, b = rng.uniform(*size, 2) * min(canvas.shape)
         cy, cx = rng.uniform(0, height), rng.uniform(0, width)
         rows = slice(max(int(cy - a - b - 2), 0), int(cy + a + b + 2))
@@ -255,13 +255,13 @@ def scatter(
         distance[rows, cols] = np.minimum(distance[rows, cols], near)
     coverage = np.clip(0.5 - distance, 0, 1).astype(np.float32)
     if angle is not None:
-        shift = int(rng.integers(1, 4))
+        shift = int(rng.integer(1, 4))
         shade = np.roll(coverage, (shift, shift), axis=(0, 1))
         canvas.dim(1 - np.float32(rng.uniform(0.3, 0.7)) * gaussian_filter(shade, 0.5))
     lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
 
 
-BACKGROUNDS: dict[str, Callable[[Generator, Canvas], list[Material]]] = {
+BACKGROUNDS: dict[str, Callable[[Chance, Canvas], list[Material]]] = {
     "plain": plain,
     "ground": ground,
     "horizon": horizon,

@@ -3,11 +3,12 @@
 Letters: H rows, W columns, B bands, G points of the wavelength grid.
 """
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -16,9 +17,11 @@ from dmssn.scenes import light
 from dmssn.scenes.arranging import Plan, arrange, draw_plan, draw_stuff
 from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
+from dmssn.scenes.chance import Chance
 from dmssn.scenes.light import Light
 from dmssn.scenes.objects import Vector, paint, shadow
 from dmssn.scenes.sensor import Camera, draw_camera, draw_numbers, enlarge, is_water_band, record
+from dmssn.scenes.spectra import STREAMS, Stream, spectra_of
 
 KINDS = {"plain": 0.46, "ground": 0.18, "horizon": 0.08, "patchwork": 0.16, "coast": 0.12}
 """Chance of each kind of background."""
@@ -37,13 +40,15 @@ class Scene:
         name: What the scene is called.
         cube: What the camera wrote.
         mask: True where a salient object is, shape (H, W).
-        attributes: What was drawn: background, objects, camera, numbers.
+        attributes: Codes of what makes the scene hard, of ``ATTRIBUTES``, in their order.
+        facts: What was drawn and measured: background, objects, camera, numbers.
     """
 
     name: str
     cube: Cube
     mask: NDArray[np.bool_]
-    attributes: dict[str, Any]
+    attributes: tuple[str, ...]
+    facts: dict[str, Any]
 
 
 def generate_scene(
@@ -53,6 +58,8 @@ def generate_scene(
     width: int = 256,
     bands: int | None = None,
     wavelength_range_nm: tuple[float, float] | None = None,
+    attributes: Collection[str] = (),
+    stream: Stream = "train",
     name: str | None = None,
 ) -> Scene:
     """Make one scene; the same arguments give the same scene.
@@ -63,6 +70,9 @@ def generate_scene(
         width: Columns, at least 16.
         bands: Number of bands; drawn from 20 to 220 when None.
         wavelength_range_nm: First and last band centre within 400-2450 nm; drawn when None.
+        attributes: Codes of attributes the scene is to have; it may have others too.
+        stream: Scenes to train on, or those of a benchmark, which share neither spectra nor chance
+            with them.
         name: Name of the scene; ``scene_SEED`` when None.
 
     Raises:
@@ -70,10 +80,11 @@ def generate_scene(
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
     _check(height, width, bands, wavelength_range_nm)
+    spectra = spectra_of(stream)
     low, high = SALIENT_FRACTION
     attempt = 0
     while True:
-        rng = np.random.default_rng([seed, attempt])
+        rng = Chance([STREAMS.index(stream), seed, attempt], spectra)
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         camera = draw_camera(rng, bands, wavelength_range_nm)
         factor = _enlargement(rng, kind, min(height, width))
@@ -92,7 +103,7 @@ def generate_scene(
         data = enlarge(data, (height, width), whole=numbers == "counts")
         grey = mask[:, :, None].astype(np.float32)
         mask = enlarge(grey, (height, width), whole=False)[:, :, 0] >= 0.5
-    attributes = {
+    facts = {
         "background": kind,
         "objects": plan.number,
         "layout": plan.layout,
@@ -103,7 +114,7 @@ def generate_scene(
         "enlarged": factor,
     }
     name = f"scene_{seed}" if name is None else name
-    return Scene(name, Cube(data, camera.wavelengths_nm, name), mask, attributes)
+    return Scene(name, Cube(data, camera.wavelengths_nm, name), mask, (), facts)
 
 
 def _check(
@@ -118,16 +129,16 @@ def _check(
         raise ValueError(f"the wavelength range must be within 400-2450 nm, got {range_nm}")
 
 
-def _enlargement(rng: Generator, kind: str, side: int) -> int:
+def _enlargement(rng: Chance, kind: str, side: int) -> int:
     """How much the scene is enlarged after it was taken; small cubes often are."""
     chance = 0.5 if kind in ("patchwork", "coast") else 0.12
     most = side // SMALLEST_NATIVE_SIDE
     if most < 2 or rng.random() > chance:
         return 1
-    return int(min(1 + rng.geometric(0.5), most))
+    return min(2 + int(-math.log2(1 - rng.random())), most)
 
 
-def _paint(rng: Generator, canvas: Canvas, kind: str, camera: Camera) -> tuple[list[Light], Plan]:
+def _paint(rng: Chance, canvas: Canvas, kind: str, camera: Camera) -> tuple[list[Light], Plan]:
     """Paint the background and the objects; returns what lights them and how they are arranged."""
     palette = BACKGROUNDS[kind](rng, canvas)
     plan = draw_plan(rng, kind)
@@ -152,7 +163,7 @@ def _paint(rng: Generator, canvas: Canvas, kind: str, camera: Camera) -> tuple[l
     return [Light(spectrum, direct), fill], plan
 
 
-def _fill_light(rng: Generator, canvas: Canvas, outdoors: bool, plan: Plan) -> Light:
+def _fill_light(rng: Chance, canvas: Canvas, outdoors: bool, plan: Plan) -> Light:
     """What lights the shadows: the sky, walls around, or a second lamp."""
     share = np.float32(0.15 + 0.5 * plan.ambient * rng.random())
     if outdoors:
@@ -163,7 +174,7 @@ def _fill_light(rng: Generator, canvas: Canvas, outdoors: bool, plan: Plan) -> L
 
 
 def _expose(
-    rng: Generator, canvas: Canvas, lights: list[Light], camera: Camera
+    rng: Chance, canvas: Canvas, lights: list[Light], camera: Camera
 ) -> NDArray[np.float32]:
     """The light that reaches each band at each pixel, blurred by the lens, (H, W, B)."""
     blur = rng.uniform(0.4, 1.3)

@@ -6,9 +6,9 @@ Letters: G points of the wavelength grid, T a temperature in kelvin.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 
-from dmssn.scenes.materials import GRID_NM, Spectrum
+from dmssn.scenes.chance import Chance
+from dmssn.scenes.spectra import GRID_NM, Spectrum
 from dmssn.scenes.textures import Plane, Shape, fractal
 
 SECOND_RADIATION_NM_K = 1.438776877e7
@@ -36,7 +36,7 @@ def black_body(temperature: float) -> Spectrum:
     return np.asarray(power / power[GRID_NM <= 700].mean())
 
 
-def sunlight(rng: Generator) -> Spectrum:
+def sunlight(rng: Chance) -> Spectrum:
     """A black body of 5800 K through air with more or less water vapour and haze."""
     taken = np.ones_like(GRID_NM)
     for centre, width, share in ABSORPTION_NM:
@@ -46,7 +46,7 @@ def sunlight(rng: Generator) -> Spectrum:
     return black_body(rng.uniform(5200, 6200)) * taken * np.minimum(haze, 1.6)
 
 
-def lamp(rng: Generator) -> Spectrum:
+def lamp(rng: Chance) -> Spectrum:
     """An incandescent, a white LED or a fluorescent lamp; the last two with a little infrared."""
     kind = rng.choice(["incandescent", "incandescent", "led", "fluorescent"])
     if kind == "incandescent":
@@ -67,7 +67,7 @@ def sky(temperature: float) -> Spectrum:
     return black_body(temperature) * (GRID_NM / 550) ** -1.5
 
 
-def uneven(rng: Generator, shape: Shape, strength: float) -> Plane:
+def uneven(rng: Chance, shape: Shape, strength: float) -> Plane:
     """A field around 1: a slope over the picture, a pool of light and darker corners.
 
     Args:

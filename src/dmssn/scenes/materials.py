@@ -3,22 +3,15 @@
 Letters: E spectra of one material, G points of the wavelength grid.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-Spectrum = NDArray[np.float64]
-
-GRID_NM: NDArray[np.float64] = np.arange(400.0, 2451.0, 5.0)
-"""Wavelengths on which reflectance and light are kept, shape (G,)."""
+from dmssn.scenes.chance import Chance
+from dmssn.scenes.spectra import GRID_NM, Spectrum
 
 SOILS = ("dirt", "gravel", "sand", "soil")
 PLANTS = ("canopy",)
@@ -42,44 +35,16 @@ class Material:
     gloss: float = 0.0
 
 
-@cache
-def library() -> dict[str, NDArray[np.float64]]:
-    """The measured spectra of earthlib by class, each of shape (number, G).
-
-    Raises:
-        ModuleNotFoundError: earthlib, of the extra ``scenes``, is not installed.
-    """
-    found = find_spec("earthlib")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError(
-            "generated scenes need the spectra of earthlib; pip install 'dmssn[scenes]'"
-        )
-    import spectral.io.envi
-
-    folder = Path(found.origin).parent / "data"
-    file = spectral.io.envi.open(str(folder / "spectra.sli.hdr"), str(folder / "spectra.sli"))
-    source_nm = np.asarray(file.bands.centers, dtype=float) * 1000
-    with (folder / "spectra.csv").open(newline="", encoding="utf-8") as rows:
-        names = np.array([row["LEVEL_3"] for row in csv.DictReader(rows)])
-    # The library leaves out the water bands 1350-1460 and 1790-1960 nm: a line crosses them.
-    right = np.clip(np.searchsorted(source_nm, GRID_NM), 1, source_nm.size - 1)
-    share = (GRID_NM - source_nm[right - 1]) / (source_nm[right] - source_nm[right - 1])
-    values = np.asarray(file.spectra, dtype=float)
-    values = values[:, right - 1] * (1 - share) + values[:, right] * share
-    values = np.clip(values, 0.002, 1)
-    return {str(name): values[names == name] for name in np.unique(names)}
-
-
-def measured(rng: Generator, classes: Sequence[str]) -> Material:
+def measured(rng: Chance, classes: Sequence[str]) -> Material:
     """A material of the library: a mix of up to three spectra of one class, and its neighbours."""
-    spectra = library()[classes[int(rng.integers(len(classes)))]]
-    picks = spectra[rng.integers(len(spectra), size=4)]
-    shares = rng.dirichlet([4.0, 1.0, 0.5])
+    spectra = rng.spectra.reflectance[classes[int(rng.integer(0, len(classes)))]]
+    picks = spectra[rng.integers(len(spectra), 4)]
+    shares = rng.shares([4.0, 1.0, 0.5])
     base = shares @ picks[:3]
     return varied(rng, base * rng.uniform(0.75, 1.3), toward=picks[3])
 
 
-def varied(rng: Generator, base: Spectrum, toward: Spectrum | None = None) -> Material:
+def varied(rng: Chance, base: Spectrum, toward: Spectrum | None = None) -> Material:
     """A material around a spectrum: itself, itself tilted, and on its way to another one."""
     middle = (GRID_NM - GRID_NM.mean()) / np.ptp(GRID_NM)
     tilted = base * (1 + rng.normal(0, 0.25) * middle) ** 2 * rng.uniform(0.8, 1.2)
@@ -89,7 +54,7 @@ def varied(rng: Generator, base: Spectrum, toward: Spectrum | None = None) -> Ma
     return Material(np.clip(np.stack(spectra), 0.002, 1.0))
 
 
-def grey(rng: Generator, level: float) -> Material:
+def grey(rng: Chance, level: float) -> Material:
     """Cloth, card or paint without much colour; ``level`` is its reflectance in the visible."""
     ripple = 1 + _smooth(rng, rng.uniform(60, 300)) * rng.uniform(0.01, 0.1)
     tint = 1 + rng.normal(0, 0.12) * (GRID_NM - 550) / 150 * (GRID_NM < 700)
@@ -99,7 +64,7 @@ def grey(rng: Generator, level: float) -> Material:
     return varied(rng, np.clip(base, 0.002, 0.95) * _organic(rng))
 
 
-def pigment(rng: Generator) -> Material:
+def pigment(rng: Chance) -> Material:
     """A dye, fruit, plastic or paint with a colour: an edge, a bump or a notch in the visible."""
     floor, top = rng.uniform(0.01, 0.12), rng.uniform(0.25, 0.9)
     kind = rng.choice(["edge", "edge", "bump", "bump", "notch"])
@@ -118,26 +83,26 @@ def pigment(rng: Generator) -> Material:
     return Material(material.spectra, float(gloss))
 
 
-def made_up(rng: Generator) -> Material:
+def made_up(rng: Chance) -> Material:
     """A smooth random spectrum, so that nothing hangs on what one library happens to hold."""
-    length_nm = np.exp(rng.uniform(np.log(25), np.log(300)))
+    length_nm = rng.spread(25, 300)
     wave = _smooth(rng, length_nm) * rng.uniform(0.5, 1.6) + rng.normal(-1.0, 0.8)
     base = 1 / (1 + np.exp(-wave))
     return Material(varied(rng, base).spectra, float(rng.choice([0.0, rng.uniform(0, 0.6)])))
 
 
-def water(rng: Generator) -> Material:
+def water(rng: Chance) -> Material:
     """Sea, lake or river: dark, darker toward the red, nearly black in the infrared."""
-    level = np.exp(rng.uniform(np.log(0.02), np.log(0.12)))
+    level = rng.spread(0.02, 0.12)
     green = 0.6 * _bump(rng.uniform(480, 580), rng.uniform(40, 90))
     base = level * ((1 + green) * (1 - _edge(rng.uniform(580, 720), 30)) + rng.uniform(0.02, 0.2))
     return varied(rng, np.clip(base, 0.001, 1))
 
 
-def _smooth(rng: Generator, length_nm: float) -> Spectrum:
+def _smooth(rng: Chance, length_nm: float) -> Spectrum:
     """Noise of unit variance along the grid, correlated over ``length_nm``."""
     sigma = length_nm / (GRID_NM[1] - GRID_NM[0])
-    noise = gaussian_filter1d(rng.standard_normal(GRID_NM.size + 200), sigma, mode="wrap")
+    noise = gaussian_filter1d(rng.noise((GRID_NM.size + 200,)), sigma, mode="wrap")
     return np.asarray(noise[100:-100] / noise.std())
 
 
@@ -149,9 +114,9 @@ def _bump(centre_nm: float, width_nm: float) -> Spectrum:
     return np.asarray(np.exp(-0.5 * ((GRID_NM - centre_nm) / width_nm) ** 2))
 
 
-def _organic(rng: Generator) -> Spectrum:
+def _organic(rng: Chance) -> Spectrum:
     """Absorption of water (1200, 1450, 1940 nm) and of C-H bonds (1730, 2310 nm), in [0, 1]."""
-    wet, organic = rng.uniform(0, 0.8, size=2) * rng.integers(0, 2, size=2)
+    wet, organic = rng.uniform(0, 0.8, 2) * rng.integers(2, 2)
     taken = wet * (0.3 * _bump(1200, 40) + 0.8 * _bump(1450, 60) + _bump(1940, 70))
     taken += organic * (0.5 * _bump(1730, 25) + 0.6 * _bump(2310, 40))
     fall = 1 - 0.6 * wet * _edge(1350, 60)

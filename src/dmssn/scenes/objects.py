@@ -3,14 +3,15 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from dmssn.scenes import textures
 from dmssn.scenes.canvas import Box, Canvas
-from dmssn.scenes.materials import GRID_NM, Material
+from dmssn.scenes.chance import Chance
+from dmssn.scenes.materials import Material
 from dmssn.scenes.shapes import Part
+from dmssn.scenes.spectra import GRID_NM
 from dmssn.scenes.textures import Plane
 
 WHITE = Material(np.ones((1, GRID_NM.size)))
@@ -73,7 +74,7 @@ def box_of(thing: Thing, shape: tuple[int, int]) -> Box | None:
     return None if rows.start >= rows.stop or cols.start >= cols.stop else (rows, cols)
 
 
-def paint(rng: Generator, canvas: Canvas, thing: Thing, sun: Vector) -> None:
+def paint(rng: Chance, canvas: Canvas, thing: Thing, sun: Vector) -> None:
     """Paint an object over what is there and mark it as salient."""
     box = box_of(thing, canvas.shape)
     if box is None:
@@ -95,7 +96,7 @@ def paint(rng: Generator, canvas: Canvas, thing: Thing, sun: Vector) -> None:
 
 
 def _decorate(
-    rng: Generator, canvas: Canvas, thing: Thing, coverage: Plane, shade: Plane, box: Box
+    rng: Chance, canvas: Canvas, thing: Thing, coverage: Plane, shade: Plane, box: Box
 ) -> None:
     """Spots or stripes of the object's last material."""
     size = (coverage.shape[0], coverage.shape[1])
@@ -110,7 +111,7 @@ def _decorate(
 
 
 def _shading(
-    rng: Generator, distance: Plane, thing: Thing, sun: Vector, gloss: float
+    rng: Chance, distance: Plane, thing: Thing, sun: Vector, gloss: float
 ) -> tuple[Plane, Plane]:
     """Lambert's shading and the highlight (Blinn's) of a part puffed up from its outline."""
     if thing.relief == 0 or min(distance.shape) < 4:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dmssn.scenes.materials import GRID_NM, Spectrum
+from dmssn.scenes.chance import Chance
+from dmssn.scenes.spectra import GRID_NM, Spectrum
 
 Numbers = Literal["counts", "radiance", "reflectance"]
 
@@ -39,18 +39,18 @@ class Camera:
 
 
 def draw_camera(
-    rng: Generator, bands: int | None, wavelength_range_nm: tuple[float, float] | None
+    rng: Chance, bands: int | None, wavelength_range_nm: tuple[float, float] | None
 ) -> Camera:
     """A camera with Gaussian bands; the number of bands and the range are drawn when None."""
     if wavelength_range_nm is None:
-        kind = rng.choice(len(WINDOWS_NM), p=[chance for chance, _ in WINDOWS_NM])
+        kind = rng.choice(range(len(WINDOWS_NM)), p=[chance for chance, _ in WINDOWS_NM])
         low, high = WINDOWS_NM[kind][1]
         low, high = low + rng.uniform(0, 40), high - rng.uniform(0, 60)
     else:
         low, high = wavelength_range_nm
     if bands is None:
         most = 220 if high - low > 1000 else 120
-        bands = int(np.exp(rng.uniform(np.log(20), np.log(most))))
+        bands = int(rng.spread(20, most))
     centres = np.linspace(low, high, bands)
     step = (high - low) / max(bands - 1, 1)
     sigma = max(step * rng.uniform(0.4, 0.9), 4.0)
@@ -60,13 +60,13 @@ def draw_camera(
     return Camera(centres, response.astype(np.float32))
 
 
-def draw_numbers(rng: Generator) -> Numbers:
+def draw_numbers(rng: Chance) -> Numbers:
     """What the file of a scene holds; counts, as cameras write them, in half of the scenes."""
     kinds: tuple[Numbers, ...] = ("counts", "counts", "radiance", "reflectance")
-    return kinds[rng.integers(len(kinds))]
+    return kinds[rng.integer(0, len(kinds))]
 
 
-def _efficiency(rng: Generator, centres: Spectrum, low: float, high: float) -> Spectrum:
+def _efficiency(rng: Chance, centres: Spectrum, low: float, high: float) -> Spectrum:
     """How well the detector sees each band: best in the middle of its range."""
     peak, width = rng.uniform(0.3, 0.8), rng.uniform(0.35, 1.0)
     place = (centres - low) / (high - low)
@@ -74,7 +74,7 @@ def _efficiency(rng: Generator, centres: Spectrum, low: float, high: float) -> S
 
 
 def record(
-    rng: Generator, radiance: NDArray[np.float32], white: NDArray[np.float32], numbers: Numbers
+    rng: Chance, radiance: NDArray[np.float32], white: NDArray[np.float32], numbers: Numbers
 ) -> NDArray[np.float32]:
     """What the camera writes of the light that reaches it.
 
@@ -107,25 +107,25 @@ def record(
     return signal
 
 
-def _add_noise(rng: Generator, signal: NDArray[np.float32]) -> None:
+def _add_noise(rng: Chance, signal: NDArray[np.float32]) -> None:
     """Shot and read noise, and in some cameras stripes and bad bands; in place."""
     _, width, bands = signal.shape
-    electrons = np.exp(rng.uniform(np.log(1.5e3), np.log(6e4)))
-    read = np.exp(rng.uniform(np.log(3e-4), np.log(6e-3)))
+    electrons = rng.spread(1.5e3, 6e4)
+    read = rng.spread(3e-4, 6e-3)
     sigma = np.sqrt(np.maximum(signal, 0) / electrons + read**2)
     level = np.ones(bands, dtype=np.float32)
     if rng.random() < 0.3:
-        bad = rng.integers(bands, size=1 + bands // 40)
+        bad = rng.integers(bands, 1 + bands // 40)
         level[bad] *= rng.uniform(3, 20, bad.size)
     sigma *= level
-    sigma *= rng.standard_normal(signal.shape, dtype=np.float32)
+    sigma *= rng.noise(signal.shape)
     signal += sigma
     if rng.random() < 0.25:
-        stripes = rng.standard_normal((width, bands), dtype=np.float32)
+        stripes = rng.noise((width, bands))
         signal *= 1 + np.float32(rng.uniform(0.002, 0.02)) * stripes
         signal += np.float32(read * rng.uniform(0, 2)) * stripes
     if rng.random() < 0.05:
-        signal[:, :, rng.integers(bands)] = 0.0
+        signal[:, :, rng.integer(0, bands)] = 0.0
 
 
 def is_water_band(wavelengths_nm: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
+
+from dmssn.scenes.chance import Chance
 
 Plane = NDArray[np.float32]
 Distance = Callable[[Plane, Plane], Plane]
@@ -77,7 +78,7 @@ def ring(cx: float, cy: float, radius: float, thickness: float) -> Distance:
     return distance
 
 
-def blob(rng: Generator, wobble: float, sharp: int = 6) -> Distance:
+def blob(rng: Chance, wobble: float, sharp: int = 6) -> Distance:
     """A closed outline whose radius wanders by about ``wobble`` over up to ``sharp`` waves."""
     orders = np.arange(2, 2 + sharp)
     sizes = rng.normal(0, wobble, orders.size) / orders**0.8
@@ -106,12 +107,12 @@ def convex(corners: Sequence[tuple[float, float]]) -> Distance:
     return distance
 
 
-def ball(rng: Generator) -> list[Part]:
+def ball(rng: Chance) -> list[Part]:
     """A ball, or an egg."""
     return [Part(ellipse(0, 0, 1, rng.choice([1.0, rng.uniform(0.6, 1)])))]
 
 
-def fruit(rng: Generator) -> list[Part]:
+def fruit(rng: Chance) -> list[Part]:
     """A round thing, with a tip, a stalk or leaves at times."""
     parts = [Part(blob(rng, rng.uniform(0.02, 0.12), 3))]
     if rng.random() < 0.3:
@@ -119,19 +120,19 @@ def fruit(rng: Generator) -> list[Part]:
     if rng.random() < 0.3:
         parts.append(Part(capsule(0, -0.9, rng.uniform(-0.3, 0.3), -1.4, 0.06), 1))
     if rng.random() < 0.35:
-        for turn in np.linspace(-1.2, 1.2, rng.integers(2, 6)) + rng.normal(0, 0.1):
+        for turn in np.linspace(-1.2, 1.2, rng.integer(2, 6)) + rng.normal(0, 0.1):
             x, y = 0.45 * np.sin(turn), -0.8 - 0.4 * np.cos(turn)
             parts.append(Part(ellipse(x, y, 0.14, 0.42, turn), 1))
     return parts
 
 
-def toy(rng: Generator) -> list[Part]:
+def toy(rng: Chance) -> list[Part]:
     """A body, a head, limbs, ears and a tail."""
     parts = [Part(ellipse(0, 0.2, rng.uniform(0.55, 0.9), rng.uniform(0.5, 0.8)))]
     for side in (-1, 1):
         x, y = side * rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.9)
         limb = ellipse(x, y, rng.uniform(0.2, 0.35), rng.uniform(0.25, 0.55), side * rng.random())
-        parts.append(Part(limb, int(rng.integers(2))))
+        parts.append(Part(limb, int(rng.integer(0, 2))))
         if rng.random() < 0.6:
             arm = capsule(side * 0.4, 0, side * rng.uniform(0.8, 1.2), rng.uniform(-0.4, 0.5), 0.17)
             parts.append(Part(arm))
@@ -140,13 +141,13 @@ def toy(rng: Generator) -> list[Part]:
     if rng.random() < 0.7:
         for side in (-1, 1):
             ear = ellipse(head_x + side * size * 0.9, -0.6 - rng.uniform(0, 0.4), 0.15, 0.32, side)
-            parts.append(Part(ear, int(rng.integers(2))))
+            parts.append(Part(ear, int(rng.integer(0, 2))))
     if rng.random() < 0.6:
         parts.append(Part(ellipse(head_x + 0.1, -0.45, 0.18, 0.14), 1))
     return parts
 
 
-def carton(rng: Generator) -> list[Part]:
+def carton(rng: Chance) -> list[Part]:
     """A box, book or tile, with a label at times."""
     a, b = 1.0, rng.uniform(0.35, 1.0)
     parts = [Part(box(0, 0, a, b, 0, rng.choice([0.0, 0.1])))]
@@ -157,7 +158,7 @@ def carton(rng: Generator) -> list[Part]:
     return parts
 
 
-def bottle(rng: Generator) -> list[Part]:
+def bottle(rng: Chance) -> list[Part]:
     """A bottle, jar or vase with its cap and perhaps a label."""
     wide, neck = rng.uniform(0.3, 0.6), rng.uniform(0.12, 0.25)
     parts = [Part(box(0, 0.3, wide, 0.8, 0, 0.2)), Part(box(0, -0.65, neck, 0.35, 0, 0.05))]
@@ -167,14 +168,14 @@ def bottle(rng: Generator) -> list[Part]:
     return parts
 
 
-def cup(rng: Generator) -> list[Part]:
+def cup(rng: Chance) -> list[Part]:
     """A cup with a handle."""
     tall = rng.uniform(0.5, 0.9)
     handle = Part(ring(0.75, 0, tall * 0.5, 0.1))
     return [handle, Part(box(0, 0, 0.65, tall, 0, 0.12))]
 
 
-def leaf(rng: Generator) -> list[Part]:
+def leaf(rng: Chance) -> list[Part]:
     """A leaf, fish or boat: where two circles overlap."""
     shift = rng.uniform(0.5, 0.9)
     one, two = ellipse(0, shift, 1.2, 1.2), ellipse(0, -shift, 1.2, 1.2)
@@ -184,19 +185,19 @@ def leaf(rng: Generator) -> list[Part]:
     return parts
 
 
-def lump(rng: Generator) -> list[Part]:
+def lump(rng: Chance) -> list[Part]:
     """An irregular thing: stone, lump, puddle."""
-    return [Part(blob(rng, rng.uniform(0.08, 0.3), int(rng.integers(3, 9))))]
+    return [Part(blob(rng, rng.uniform(0.08, 0.3), int(rng.integer(3, 9))))]
 
 
-def facet(rng: Generator) -> list[Part]:
+def facet(rng: Chance) -> list[Part]:
     """A thing with straight edges, from a triangle to an octagon."""
-    sides = int(rng.integers(3, 9))
+    sides = int(rng.integer(3, 9))
     turns = (np.arange(sides) + rng.uniform(-0.25, 0.25, sides)) * 2 * np.pi / sides
     return [Part(convex([(float(np.cos(turn)), float(np.sin(turn))) for turn in turns]))]
 
 
-def crate(rng: Generator) -> list[Part]:
+def crate(rng: Chance) -> list[Part]:
     """A box seen from above one of its edges: three faces, each turned its own way."""
     tall, flat = rng.uniform(0.4, 1.1), rng.uniform(0.25, 0.55)
     left, right = -rng.uniform(0.5, 0.9), rng.uniform(0.5, 0.9)
@@ -212,7 +213,7 @@ def crate(rng: Generator) -> list[Part]:
     ]
 
 
-def can(rng: Generator) -> list[Part]:
+def can(rng: Chance) -> list[Part]:
     """A cylinder seen from a little above: its side, its lid and perhaps a label."""
     wide, tall = rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.8)
     lid = rng.uniform(0.15, 0.4) * wide
@@ -222,9 +223,9 @@ def can(rng: Generator) -> list[Part]:
     return [*parts, Part(ellipse(0, -tall, wide, lid), int(rng.random() < 0.4), 0.8)]
 
 
-def branched(rng: Generator) -> list[Part]:
+def branched(rng: Chance) -> list[Part]:
     """A thin, jointed thing: tool, twig, cable, insect."""
-    joints = int(rng.integers(3, 7))
+    joints = int(rng.integer(3, 7))
     turns = np.cumsum(rng.normal(0, 0.7, joints - 1))
     steps = rng.uniform(0.4, 0.8, joints - 1) * np.stack([np.cos(turns), np.sin(turns)])
     points = np.concatenate([np.zeros((2, 1)), np.cumsum(steps, axis=1)], axis=1).T
@@ -239,7 +240,7 @@ def branched(rng: Generator) -> list[Part]:
     return parts
 
 
-def airplane(rng: Generator) -> list[Part]:
+def airplane(rng: Chance) -> list[Part]:
     """An airplane from above; a plain cross when it is small."""
     wing, sweep = rng.uniform(0.7, 1.1), rng.uniform(0, 0.4)
     parts = [Part(capsule(0, -1, 0, 1, 0.12))]
@@ -249,7 +250,7 @@ def airplane(rng: Generator) -> list[Part]:
     return parts
 
 
-def vehicle(rng: Generator) -> list[Part]:
+def vehicle(rng: Chance) -> list[Part]:
     """A car, truck or boat from above."""
     b = rng.uniform(0.35, 0.55)
     parts = [Part(box(0, 0, 1, b, 0, 0.15))]
@@ -258,10 +259,10 @@ def vehicle(rng: Generator) -> list[Part]:
     return parts
 
 
-def heap(rng: Generator) -> list[Part]:
+def heap(rng: Chance) -> list[Part]:
     """Several balls that touch: berries, stones, bubbles."""
     parts = []
-    for turn in range(int(rng.integers(3, 8))):
+    for turn in range(int(rng.integer(3, 8))):
         far = 0.75 * np.sqrt(turn / 7)
         x, y = far * np.cos(2.4 * turn), far * np.sin(2.4 * turn)
         parts.append(Part(ellipse(x, y, 0.4, 0.4 * rng.uniform(0.8, 1))))

@@ -4,17 +4,18 @@ Every field is float32 of shape (H, W), with mean about 0 and standard deviation
 """
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.fft import irfft2
 from scipy.spatial import cKDTree
+
+from dmssn.scenes.chance import Chance
 
 Plane = NDArray[np.float32]
 Shape = tuple[int, int]
 
 
 def fractal(
-    rng: Generator,
+    rng: Chance,
     shape: Shape,
     grain: float,
     roughness: float = 2.0,
@@ -36,14 +37,14 @@ def fractal(
     along = (u * np.cos(angle) + v * np.sin(angle)) * stretch
     across = v * np.cos(angle) - u * np.sin(angle)
     fall = (along**2 + across**2 + 1 / grain**2) ** (-roughness / 2)
-    noise = rng.standard_normal((2, *fall.shape), dtype=np.float32)
+    noise = rng.noise((2, *fall.shape))
     waves = (noise[0] + 1j * noise[1]) * fall.astype(np.float32)
     waves[0, 0] = 0
     field = irfft2(waves, s=shape)
     return np.asarray(field / (field.std() + 1e-12), dtype=np.float32)
 
 
-def weave(rng: Generator, shape: Shape, period: float) -> Plane:
+def weave(rng: Chance, shape: Shape, period: float) -> Plane:
     """Cloth: threads in two directions, a little uneven."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(0, np.pi)
@@ -53,7 +54,7 @@ def weave(rng: Generator, shape: Shape, period: float) -> Plane:
     return np.asarray(np.sin(along) * np.sin(across) * 2, dtype=np.float32)
 
 
-def stripes(rng: Generator, shape: Shape, period: float) -> Plane:
+def stripes(rng: Chance, shape: Shape, period: float) -> Plane:
     """Straight or slightly bent bands."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(0, np.pi)
@@ -62,7 +63,7 @@ def stripes(rng: Generator, shape: Shape, period: float) -> Plane:
     return np.asarray(np.sin(2 * np.pi * phase + rng.uniform(0, 6)) * 1.4, dtype=np.float32)
 
 
-def cells(rng: Generator, shape: Shape, number: int, bend: float) -> NDArray[np.intp]:
+def cells(rng: Chance, shape: Shape, number: int, bend: float) -> NDArray[np.intp]:
     """Cell of each pixel, (H, W) in [0, number): the nearest of random points, edges bent.
 
     Args:
@@ -80,7 +81,7 @@ def cells(rng: Generator, shape: Shape, number: int, bend: float) -> NDArray[np.
     return np.asarray(nearest, dtype=np.intp).reshape(shape)
 
 
-def fields(rng: Generator, shape: Shape, number: int) -> NDArray[np.intp]:
+def fields(rng: Chance, shape: Shape, number: int) -> NDArray[np.intp]:
     """Cell of each pixel: a tilted rectangle split again and again, as farmland and blocks are."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(-0.6, 0.6)
@@ -98,7 +99,7 @@ def fields(rng: Generator, shape: Shape, number: int) -> NDArray[np.intp]:
     return label
 
 
-def surface(rng: Generator, shape: Shape) -> Plane:
+def surface(rng: Chance, shape: Shape) -> Plane:
     """The texture of some surface: smooth, mottled, rough, woven, brushed or speckled."""
     side = min(shape)
     kind = rng.choice(["smooth", "mottled", "rough", "woven", "brushed", "speckled"])
@@ -112,10 +113,10 @@ def surface(rng: Generator, shape: Shape) -> Plane:
         return weave(rng, shape, rng.uniform(2.5, 8))
     if kind == "brushed":
         return fractal(rng, shape, side / 10, 1.6, rng.uniform(4, 15), rng.uniform(0, np.pi))
-    return rng.standard_normal(shape, dtype=np.float32)
+    return rng.noise(shape)
 
 
-def abundances(rng: Generator, shape: Shape, count: int, vary: float) -> Plane:
+def abundances(rng: Chance, shape: Shape, count: int, vary: float) -> Plane:
     """Shares of a material's ``count`` spectra times its brightness, shape (count, H, W).
 
     Args:

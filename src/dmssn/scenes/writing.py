@@ -16,7 +16,7 @@ from dmssn.files import make_folder, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
 from dmssn.scenes.composing import Scene, generate_scene
-from dmssn.scenes.materials import library
+from dmssn.scenes.spectra import spectra_of
 from dmssn.store import write_json
 from dmssn.workers import in_order
 
@@ -53,7 +53,7 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
         OSError: The folder cannot be made or written to.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
-    library()  # fails here, once, when the extra is not installed
+    spectra_of("train")  # fails here, once, when the extra is not installed
     _claim(settings, folder)
     indices = range(settings.count)
     written = in_order(partial(_write_one, settings, folder), indices, workers)
@@ -131,7 +131,7 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
         scene = generate_scene(
             seed, height=settings.height, width=settings.width, bands=settings.bands, name=name
         )
-    entry = {"name": name, "seed": seed, **scene.attributes}
+    entry = {"name": name, "seed": seed, "attributes": list(scene.attributes), **scene.facts}
     for kind, values in (
         ("masks", scene.mask.astype(np.uint8) * 255),
         ("color", render(scene.cube)),
@@ -157,7 +157,7 @@ def _entry_of(cube_path: Path) -> dict[str, Any]:
 
 def _write_cube(scene: Scene, entry: dict[str, Any], path: Path) -> None:
     data, wavelengths_nm = scene.cube.data, scene.cube.wavelengths_nm
-    kind = np.uint16 if scene.attributes["numbers"] == "counts" else np.float32
+    kind = np.uint16 if scene.facts["numbers"] == "counts" else np.float32
     # In memory first: on a full disk h5py would end the process instead of raising.
     with h5py.File(path, "w", driver="core", backing_store=False) as file:
         rows = max(1, 2**20 // (data.shape[1] * data.shape[2] * np.dtype(kind).itemsize))
