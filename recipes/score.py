@@ -35,8 +35,8 @@ Scene = tuple[str, Cube, np.ndarray, tuple[slice, slice]]
 def generated(folder: Path, split: str) -> Iterator[Scene]:
     """The scenes of a split."""
     for name in (folder / "splits" / f"{split}.txt").read_text(encoding="utf-8").split():
-        cube = dmssn.read_cube(folder / "cubes" / f"{name}.h5")
-        yield name, cube, read_mask(folder / "masks" / f"{name}.png"), WHOLE
+        cube = next((folder / "cubes").glob(f"{name}.*"))  # .h5 or .scene
+        yield name, dmssn.read_cube(cube), read_mask(folder / "masks" / f"{name}.png"), WHOLE
 
 
 def real(folder: Path) -> Iterator[Scene]:
@@ -96,4 +96,5 @@ def main() -> None:
         print_rows(table(detector, real(options.real)))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,9 +16,11 @@ DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 LAYERS = [
     "config cube distributed files interruptions kmeans memory metrics models.* moments"
     " pictures progress regions resample wording",
-    "augment checkpoint devices losses masks mixture objects readers.* recipes rendering"
-    " store surveying workers",
-    "batches cube_lists datasets.* evaluation labour preparing runs.* saving scenes.* writers.*",
+    "augment checkpoint devices losses masks mixture objects recipes rendering store surveying"
+    " workers",
+    "scenes.*",
+    "readers.* scene_folders",
+    "batches cube_lists datasets.* evaluation labour preparing runs.* saving writers.*",
     "checking converting detector origins preparing_scenes",
     "claims predicting training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"

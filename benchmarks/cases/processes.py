@@ -22,7 +22,7 @@ from dmssn.config import Recipe
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import read_recipe
 from dmssn.runs.records import RunRecord, loss_terms, read_run
-from dmssn.scenes.writing import SceneSettings, write_scenes
+from dmssn.scene_folders import SceneSettings, write_scenes
 from dmssn.training.stages import train_teacher
 
 ONE, THREADS = "1 process, 1 thread", "1 process, 2 threads"

@@ -246,9 +246,12 @@ class GenerateConfig:
     size: int = 256
     """Side of a scene, in pixels."""
     bands: int = 0
-    """Bands of every scene; 0 gives each its own number, 20 to 220."""
+    """Bands of every scene; 0 gives each its own number, 20 to 600."""
     seed: int = 0
     """Another one gives other scenes."""
+    cubes: Literal["seeds", "files"] = "seeds"
+    """``seeds``: a cube is drawn anew whenever it is read, and takes no room. ``files``: cubes are
+    written, some 12 MB each at 256 x 256."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""

@@ -30,7 +30,7 @@ from dmssn.labour import Labour
 from dmssn.origins import made_up
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import changed_keys, hints_by_key
-from dmssn.scenes.writing import generate
+from dmssn.scene_folders import generate
 from dmssn.store import PreparedSet, write_json
 from dmssn.workers import WorkerDied, over_all
 

@@ -33,8 +33,8 @@ def open_cube(
     """Open a cube without reading its numbers, where the format allows.
 
     Args:
-        path: ENVI header or raw file, MATLAB, HDF5, numpy or TIFF file, a Zarr folder, or a folder
-            of one-band pictures.
+        path: ENVI header or raw file, MATLAB, HDF5, numpy or TIFF file, a generated scene, a Zarr
+            folder, or a folder of one-band pictures.
         key: Which variable of the file; needed when several can be the cube.
         wavelengths_nm: One for each band in the file, or their two ends; they replace the file's.
         band_axis: Which axis of the stored shape holds the bands; needed when the file and the

@@ -6,7 +6,7 @@ from dmssn.config import SettingError
 from dmssn.readers.stored import Stored
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm")
-CUBES = (".hdr", ".mat", ".h5", ".hdf5", ".he5", ".npy", ".npz", ".zarr")
+CUBES = (".hdr", ".mat", ".h5", ".hdf5", ".he5", ".npy", ".npz", ".zarr", ".scene")
 RAW = (".raw", ".img", ".dat", ".bil", ".bip", ".bsq")
 
 
@@ -68,7 +68,7 @@ def _open_single(path: Path, suffix: str, key: str | None) -> Stored:
     from dmssn.readers.envi import header_of, open_envi
 
     header = header_of(path)
-    if key is not None and (header or suffix == ".npy"):
+    if key is not None and (header or suffix in (".npy", ".scene")):
         raise SettingError(f"{path}: --key does not apply, the file holds one cube; leave it out")
     if header:
         return open_envi(path, header)
@@ -76,6 +76,10 @@ def _open_single(path: Path, suffix: str, key: str | None) -> Stored:
         from dmssn.readers.numpy_files import open_npy
 
         return open_npy(path)
+    if suffix == ".scene":
+        from dmssn.readers.generated import open_generated
+
+        return open_generated(path)
     raise ValueError(f"{path}: {_advice(suffix)}")
 
 
@@ -88,7 +92,8 @@ def _advice(suffix: str) -> str:
         return "is one picture; bands as pictures are read from the folder that holds them all"
     return (
         "is in no format that can be read: ENVI (.hdr), MATLAB (.mat), HDF5 (.h5), "
-        "numpy (.npy, .npz), TIFF, Zarr (.zarr), or a folder of one-band pictures"
+        "numpy (.npy, .npz), TIFF, Zarr (.zarr), a generated scene (.scene), or a folder of "
+        "one-band pictures"
     )
 
 

@@ -3,43 +3,65 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dmssn.scenes import materials, shapes
+from dmssn.scenes import families
 from dmssn.scenes.chance import Chance
-from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, unit_area
+from dmssn.scenes.styles import Style
 
 NEAR = (
-    shapes.ball,
-    shapes.fruit,
-    shapes.fruit,
-    shapes.toy,
-    shapes.toy,
-    shapes.carton,
-    shapes.crate,
-    shapes.can,
-    shapes.bottle,
-    shapes.cup,
-    shapes.leaf,
-    shapes.lump,
-    shapes.facet,
-    shapes.branched,
-    shapes.heap,
+    families.ball,
+    families.fruit,
+    families.fruit,
+    families.toy,
+    families.carton,
+    families.crate,
+    families.can,
+    families.bottle,
+    families.cup,
+    families.leaf,
+    families.lump,
+    families.facet,
+    families.branched,
+    families.heap,
+    families.figure,
+    families.quadruped,
+    families.flower,
+    families.tyre,
+    families.emblem,
+    families.mushroom,
+    families.pole,
 )
 """Families of shapes seen from nearby."""
 AIRBORNE = (
-    shapes.airplane,
-    shapes.airplane,
-    shapes.vehicle,
-    shapes.leaf,
-    shapes.facet,
-    shapes.carton,
-    shapes.lump,
+    families.airplane,
+    families.airplane,
+    families.vehicle,
+    families.vehicle,
+    families.vehicle,
+    families.facet,
+    families.carton,
+    families.lump,
+    families.panels,
+    families.ball,
 )
 """Families of shapes seen from the air."""
-FLAT_TOPPED = (shapes.carton, shapes.crate, shapes.facet, shapes.cup, shapes.can)
-SMALLEST = {shapes.airplane: 4.5, shapes.branched: 6.0, shapes.leaf: 2.0}
+AFLOAT = (families.leaf, families.leaf, families.vehicle, families.carton, families.lump)
+"""Families of shapes seen from the air on the water."""
+FLAT_TOPPED = (families.carton, families.crate, families.facet, families.cup, families.can)
+UPRIGHT = (families.figure, families.quadruped, families.mushroom, families.bottle, families.cup)
+"""Families that mostly stand as they are drawn."""
+SMALLEST = {
+    families.airplane: 4.5,
+    families.branched: 6.0,
+    families.leaf: 2.0,
+    families.figure: 6.0,
+    families.quadruped: 5.0,
+    families.flower: 4.0,
+    families.pole: 5.0,
+    families.tyre: 3.0,
+    families.panels: 3.0,
+}
 """Least half size in pixels of thin shapes, so that a part is not lost between two pixels."""
 LARGEST = 0.6
 """Greatest half size of an object as a share of the picture's shorter side."""
@@ -56,6 +78,7 @@ class Plan:
         same_shape: Whether they are of one family of shapes.
         same_stuff: Whether they are of the same materials.
         airborne: Whether the scene is seen from the air.
+        afloat: Whether there is water in it.
         cut: Whether the border of the picture may cut them.
         ambient: Share of the light that comes from all around.
     """
@@ -66,77 +89,84 @@ class Plan:
     same_shape: bool
     same_stuff: bool
     airborne: bool
+    afloat: bool
     cut: bool
     ambient: float
 
 
-def draw_plan(rng: Chance, kind: str) -> Plan:
+def draw_plan(rng: Chance, kind: str, style: Style) -> Plan:
     """How the objects before a background of the given kind are arranged."""
     airborne = kind in ("patchwork", "coast")
-    layout = str(rng.choice(["free", "row", "lattice"], p=[0.72, 0.14, 0.14]))
+    layout = rng.choice(["free", "row", "lattice"], p=[0.72, 0.14, 0.14])
     if airborne:
         many = {"free": [1, 2, 2, 3, 4, 8], "row": [2, 3, 4, 6], "lattice": [8, 15, 30, 60]}
         fraction = rng.spread(0.003, 0.05)
     else:
         many = {"free": [1, 1, 2, 2, 3, 4, 6], "row": [2, 3, 4], "lattice": [4, 6, 9, 12]}
-        low, high = (0.06, 0.55) if kind == "plain" else (0.012, 0.35)
-        fraction = rng.spread(low, high)
-        if kind == "plain" and rng.random() < 0.5:
+        fraction = rng.spread(0.06, 0.55) if kind == "plain" else rng.spread(0.012, 0.35)
+        if kind == "plain" and rng.one_in(0.5):
             fraction = rng.uniform(0.2, 0.55)
+    number = rng.choice(many[layout])
+    if style.small:
+        fraction, number = rng.spread(0.0012, 0.0085), min(number, rng.integer(1, 8))
+    if style.many:
+        number = max(number, rng.integer(2, 5))
+    if style.metamers:
+        fraction = min(fraction, 0.25)  # something of the background is to be left beside it
     return Plan(
-        fraction=float(fraction),
-        number=int(rng.choice(many[layout])),
+        fraction=fraction,
+        number=number,
         layout=layout,
-        same_shape=airborne or layout != "free" or rng.random() < 0.4,
+        same_shape=airborne or layout != "free" or rng.one_in(0.4),
         same_stuff=rng.random() < (0.75 if airborne else 0.4),
         airborne=airborne,
-        cut=rng.random() < 0.12,
+        afloat=kind == "coast",
+        cut=rng.one_in(0.12),
         ambient=float(rng.uniform(0.03, 0.5) if kind == "plain" else rng.uniform(0.2, 0.6)),
     )
 
 
-def arrange(
-    rng: Chance, plan: Plan, shape: tuple[int, int], stuff: list[list[Material]]
-) -> list[Thing]:
-    """The objects of a scene, in the order they are painted.
+def arrange(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[Thing]:
+    """The objects of a scene without their materials, in the order they are painted.
 
     Args:
         rng: Source of chance.
         plan: What they have in common.
         shape: (H, W).
-        stuff: The materials of each object, cycled through.
     """
-    families = AIRBORNE if plan.airborne else NEAR
-    family = families[rng.integer(0, len(families))]
+    offered = (AFLOAT if plan.afloat else AIRBORNE) if plan.airborne else NEAR
+    family = rng.choice(offered)
     regular = plan.layout != "free"
     shares = rng.shares(np.full(plan.number, 200.0 if regular else 6.0))
     lattice = _lattice(rng, plan, shape) if regular else None
-    turn = _turn(rng, plan)
+    turn = _turn(rng, plan, family in UPRIGHT)
     things: list[Thing] = []
     for index in range(plan.number):
         if not plan.same_shape:
-            family = families[rng.integer(0, len(families))]
+            family = rng.choice(offered)
         parts = family(rng)
         area = plan.fraction * float(shares[index]) * shape[0] * shape[1]
         scale = min(float(np.sqrt(area / unit_area(parts))), LARGEST * min(shape))
+        if lattice is not None:
+            scale = min(scale, 0.55 * lattice[0])
         scale = max(scale, SMALLEST.get(family, 1.0))
         if lattice is None:
             y, x = _free_place(rng, plan, shape, scale, things)
-            turn = _turn(rng, plan)
+            turn = _turn(rng, plan, family in UPRIGHT)
         else:
-            y, x = lattice[index]
-        flat = plan.airborne or rng.random() < 0.15
+            y, x = lattice[1][index]
+        flat = plan.airborne or rng.one_in(0.15)
         things.append(
             Thing(
                 parts,
-                stuff[index % len(stuff)],
+                [],
                 y,
                 x,
                 scale,
                 turn,
                 relief=0.0 if flat else rng.uniform(0.5, 1.1),
                 rim=_rim(rng, family in FLAT_TOPPED),
-                pattern=rng.choice([0.0, rng.uniform(0, 1)], p=[0.75, 0.25]),
+                pattern=rng.uniform(0, 1) if rng.one_in(0.3) else 0.0,
                 ambient=plan.ambient,
             )
         )
@@ -145,14 +175,14 @@ def arrange(
 
 def _rim(rng: Chance, flat_topped: bool) -> float:
     if flat_topped:
-        return float(rng.uniform(0.05, 0.3))
-    return float(rng.choice([1.0, rng.uniform(0.3, 1.0)]))
+        return rng.uniform(0.05, 0.3)
+    return 1.0 if rng.one_in(0.5) else rng.uniform(0.3, 1.0)
 
 
-def _turn(rng: Chance, plan: Plan) -> float:
-    if plan.airborne or rng.random() < 0.4:
-        return float(rng.uniform(0, 2 * np.pi))
-    return float(rng.normal(0, 0.25))
+def _turn(rng: Chance, plan: Plan, upright: bool) -> float:
+    if plan.airborne or rng.one_in(0.1 if upright else 0.4):
+        return rng.uniform(0, 2 * np.pi)
+    return rng.normal(0, 0.25)
 
 
 def _free_place(
@@ -175,8 +205,10 @@ def _free_place(
     return best
 
 
-def _lattice(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[tuple[float, float]]:
-    """Centres in one row or in several, turned, about the middle of the picture."""
+def _lattice(
+    rng: Chance, plan: Plan, shape: tuple[int, int]
+) -> tuple[float, list[tuple[float, float]]]:
+    """Step, and centres in one row or in several, turned, about the middle of the picture."""
     across = plan.number if plan.layout == "row" else int(np.ceil(np.sqrt(plan.number)))
     index = np.arange(plan.number)
     rows, cols = index // across, index % across
@@ -192,69 +224,4 @@ def _lattice(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[tuple[floa
     cy, cx = rng.uniform(0.4, 0.6, 2) * shape
     y = cy + v * np.cos(turn) + u * np.sin(turn)
     x = cx + u * np.cos(turn) - v * np.sin(turn)
-    return [(float(a), float(b)) for a, b in zip(y, x, strict=True)]
-
-
-def draw_stuff(
-    rng: Chance, plan: Plan, behind: NDArray[np.float64], seen: NDArray[np.float64]
-) -> list[list[Material]]:
-    """Two or three materials for each object, each apart from everything behind it.
-
-    Args:
-        rng: Source of chance.
-        plan: Of the scene.
-        behind: Reflectance of the background's materials, shape (materials, G).
-        seen: What the camera makes of a reflectance in this light, shape (G, B).
-    """
-    hard = rng.random() < 0.15
-    sets = 1 if plan.same_stuff else min(plan.number, 6)
-    return [
-        [_distinct(rng, behind @ seen, seen, hard) for _ in range(rng.integer(2, 4))]
-        for _ in range(sets)
-    ]
-
-
-def _distinct(
-    rng: Chance, behind: NDArray[np.float64], seen: NDArray[np.float64], hard: bool
-) -> Material:
-    """A material whose spectrum, as the camera sees it, is not that of any background."""
-    tried: list[tuple[float, Material]] = []
-    for _ in range(12):
-        material = _any(rng)
-        front = material.spectra[0] @ seen
-        if hard:  # as bright as what is behind it: only the spectrum tells
-            factor = float(np.clip(behind[0].mean() / front.mean(), 0.2, 3))
-            material = Material(np.clip(material.spectra * factor, 0.002, 1), material.gloss * 0.2)
-            front = material.spectra[0] @ seen
-        apart = contrast(front, behind)
-        tried.append((apart, material))
-        if apart > 0.6:
-            break
-    return max(tried, key=lambda pair: pair[0])[1]
-
-
-def contrast(front: NDArray[np.float64], behind: NDArray[np.float64]) -> float:
-    """How far a spectrum (B,) is from the nearest of others (materials, B).
-
-    The spectral angle in radians times 2.5, plus half the difference of log brightness: our own
-    yardstick, by which 0.6 is seen at a glance.
-    """
-    cosine = behind @ front / (np.linalg.norm(behind, axis=1) * np.linalg.norm(front))
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    bright = np.abs(np.log(front.mean() / behind.mean(axis=1)))
-    return float(np.min(2.5 * angle + 0.5 * bright))
-
-
-def _any(rng: Chance) -> Material:
-    kind = rng.choice(
-        ["pigment", "made up", "made", "grey", "natural"], p=[0.45, 0.2, 0.12, 0.13, 0.1]
-    )
-    if kind == "pigment":
-        return materials.pigment(rng)
-    if kind == "made up":
-        return materials.made_up(rng)
-    if kind == "made":
-        return materials.measured(rng, materials.MADE)
-    if kind == "grey":
-        return materials.grey(rng, float(rng.choice([0.1, 0.95]) * rng.uniform(0.4, 1)))
-    return materials.measured(rng, materials.PLANTS + materials.DRY + materials.SOILS)
+    return step, [(float(a), float(b)) for a, b in zip(y, x, strict=True)]

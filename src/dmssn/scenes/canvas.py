@@ -21,7 +21,8 @@ class Canvas:
         shape: (H, W).
         planes: Share of each spectrum times its brightness, K arrays of shape (H, W).
         spectra: Reflectance of each plane, K arrays of shape (G,).
-        mask: True where a salient object covers at least half of the pixel.
+        labels: Number of the salient object that covers at least half of the pixel, 0 where none
+            does, int16 of shape (H, W).
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -29,8 +30,18 @@ class Canvas:
         self.shape = (height, width)
         self.planes: list[Plane] = []
         self.spectra: list[NDArray[np.float64]] = []
-        self.mask = np.zeros(self.shape, dtype=bool)
+        self.labels = np.zeros(self.shape, dtype=np.int16)
         self._first: dict[Material, int] = {}
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """True where a salient object covers at least half of the pixel, (H, W)."""
+        return self.labels > 0
+
+    @property
+    def firsts(self) -> list[int]:
+        """Plane of the first spectrum of each material."""
+        return list(self._first.values())
 
     def cover(
         self, material: Material, coverage: Plane, weights: Plane, box: Box = np.s_[:, :]
@@ -50,14 +61,42 @@ class Canvas:
         for offset, weight in enumerate(weights):
             self.planes[first + offset][box] += coverage * weight
 
+    def occlude(self, coverage: Plane, box: Box = np.s_[:, :]) -> None:
+        """Take from the objects what is hidden by half or more."""
+        self.labels[box][coverage >= 0.5] = 0
+
+    def disguise(self, twins: Material, coverage: Plane, box: Box = np.s_[:, :]) -> None:
+        """Put another spectrum in the place of each, leaving brightness and texture as they are.
+
+        Args:
+            twins: A spectrum for each plane there is, in their order.
+            coverage: How much of each pixel of the box is changed, in [0, 1].
+            box: Rows and columns painted.
+        """
+        first = self._add(twins)
+        for index in range(len(twins.spectra)):
+            moved = coverage * self.planes[index][box]
+            self.planes[index][box] -= moved
+            self.planes[first + index][box] += moved
+
     def add(self, material: Material, light: Plane, box: Box = np.s_[:, :]) -> None:
         """Add the material's first spectrum, such as a highlight, without hiding anything."""
         self.planes[self._add(material)][box] += light
 
     def dim(self, factor: Plane, box: Box = np.s_[:, :]) -> None:
-        """Multiply all that is painted so far, as a shadow does."""
+        """Multiply all that is painted so far, as a stain or a shadow does."""
         for plane in self.planes:
             plane[box] *= factor
+
+    def reflectance(self, box: Box = np.s_[:, :]) -> NDArray[np.float64]:
+        """Mean reflectance of what is painted in a box, shape (G,)."""
+        shares = np.array([plane[box].mean() for plane in self.planes], dtype=float)
+        return np.asarray(shares @ np.stack(self.spectra))
+
+    def coverage(self, material: Material) -> Plane:
+        """How much of each pixel a material makes up, times its brightness, (H, W)."""
+        first = self._first[material]
+        return np.asarray(sum(self.planes[first : first + len(material.spectra)]))
 
     def _add(self, material: Material) -> int:
         """Index of the material's first plane, made when it is new."""

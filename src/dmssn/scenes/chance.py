@@ -49,7 +49,7 @@ class Chance:
         if size is None:
             return (int(self._bits.random_raw()) >> 11) * 2.0**-53
         raw = np.asarray(self._bits.random_raw(int(np.prod(size))), dtype=np.uint64)
-        return (raw >> np.uint64(11)).reshape(size) * 2.0**-53
+        return np.asarray((raw >> np.uint64(11)).reshape(size) * 2.0**-53)
 
     @overload
     def uniform(self, low: float, high: float, size: None = None) -> float: ...
@@ -59,7 +59,9 @@ class Chance:
         self, low: float, high: float, size: Size | None = None
     ) -> float | NDArray[np.float64]:
         """Evenly from [low, high)."""
-        return low + (high - low) * self.random(size)
+        if size is None:
+            return low + (high - low) * self.random()
+        return np.asarray(low + (high - low) * self.random(size))
 
     def spread(self, low: float, high: float) -> float:
         """From [low, high), its logarithm evenly; both are above 0."""

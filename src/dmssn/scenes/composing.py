@@ -1,35 +1,45 @@
-"""A scene from a seed: camera, background, objects, light and sensor, one after the other.
+"""A scene from a seed: camera, stage, exposure and numbers, and what of it was asked for.
 
-Letters: H rows, W columns, B bands, G points of the wavelength grid.
+Letters: H rows, W columns, B bands.
 """
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from dmssn.cube import Cube
-from dmssn.scenes import light
-from dmssn.scenes.arranging import Plan, arrange, draw_plan, draw_stuff
-from dmssn.scenes.backgrounds import BACKGROUNDS
-from dmssn.scenes.canvas import Canvas
+from dmssn.scenes.attributes import ATTRIBUTES, Evidence, measure
 from dmssn.scenes.chance import Chance
-from dmssn.scenes.light import Light
-from dmssn.scenes.objects import Vector, paint, shadow
-from dmssn.scenes.sensor import Camera, draw_camera, draw_numbers, enlarge, is_water_band, record
+from dmssn.scenes.dressing import NoMetamer
+from dmssn.scenes.objects import outlines
+from dmssn.scenes.sensor import (
+    BITS,
+    Camera,
+    detect,
+    draw_camera,
+    draw_numbers,
+    enlarge,
+    focus,
+    is_water_band,
+    write,
+)
 from dmssn.scenes.spectra import STREAMS, Stream, spectra_of
+from dmssn.scenes.staging import KINDS, Stage, set_stage
+from dmssn.scenes.styles import draw_kind, draw_style
 
-KINDS = {"plain": 0.46, "ground": 0.18, "horizon": 0.08, "patchwork": 0.16, "coast": 0.12}
-"""Chance of each kind of background."""
-SALIENT_FRACTION = (0.002, 0.6)
+SALIENT_FRACTION = (0.001, 0.6)
 """Least and greatest share of a scene that is salient; a scene outside is drawn again."""
 SMALLEST_SIDE = 16
 SMALLEST_NATIVE_SIDE = 36
 """An enlarged scene had at least this many rows and columns before."""
+LEAST_PIXELS = 3
+"""Pixels of a scene that are salient at least."""
+ATTEMPTS = 300
+"""Scenes drawn before attributes asked for are given up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +61,17 @@ class Scene:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Request:
+    height: int
+    width: int
+    bands: int | None
+    most_bands: int | None
+    range_nm: tuple[float, float] | None
+    attributes: frozenset[str]
+    bits: int | None
+
+
 def generate_scene(
     seed: int,
     *,
@@ -60,131 +81,160 @@ def generate_scene(
     wavelength_range_nm: tuple[float, float] | None = None,
     attributes: Collection[str] = (),
     stream: Stream = "train",
+    most_bands: int | None = None,
+    bits: int | None = None,
     name: str | None = None,
 ) -> Scene:
     """Make one scene; the same arguments give the same scene.
 
     Args:
-        seed: What the scene is drawn from.
+        seed: What the scene is drawn from, 0 or more.
         height: Rows, at least 16.
         width: Columns, at least 16.
-        bands: Number of bands; drawn from 20 to 220 when None.
+        bands: Number of bands; drawn from 20 to 600 when None.
         wavelength_range_nm: First and last band centre within 400-2450 nm; drawn when None.
         attributes: Codes of attributes the scene is to have; it may have others too.
         stream: Scenes to train on, or those of a benchmark, which share neither spectra nor chance
             with them.
+        most_bands: No more bands are drawn; at least 20.
+        bits: Depth of the camera's numbers, 8 to 16, which are whole then; drawn when None, as is
+            whether they are counts, radiance or reflectance.
         name: Name of the scene; ``scene_SEED`` when None.
 
     Raises:
-        ValueError: A size, the bands or the range cannot be.
+        ValueError: A size, the bands, the range or the attributes cannot be.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
-    _check(height, width, bands, wavelength_range_nm)
+    request = _Request(
+        height, width, bands, most_bands, wavelength_range_nm, frozenset(attributes), bits
+    )
+    _check(request)
     spectra = spectra_of(stream)
-    low, high = SALIENT_FRACTION
-    attempt = 0
-    while True:
+    name = f"scene_{seed}" if name is None else name
+    for attempt in range(ATTEMPTS):
         rng = Chance([STREAMS.index(stream), seed, attempt], spectra)
-        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-        camera = draw_camera(rng, bands, wavelength_range_nm)
-        factor = _enlargement(rng, kind, min(height, width))
-        canvas = Canvas(-(-height // factor), -(-width // factor))
-        lights, plan = _paint(rng, canvas, kind, camera)
-        # An object may be hidden, out of the picture or smaller than a pixel.
-        if canvas.mask.sum() >= 3 and low <= canvas.mask.mean() <= high:
-            break
-        attempt += 1
-    numbers = draw_numbers(rng)
-    radiance = _expose(rng, canvas, lights, camera)
-    white = lights[0].spectrum.astype(np.float32) @ camera.response
-    data = record(rng, radiance, white, numbers)
-    mask = canvas.mask
+        scene = _attempt(rng, request, name)
+        if scene is not None and request.attributes <= set(scene.attributes):
+            return scene
+    asked = ", ".join(code for code in ATTRIBUTES if code in request.attributes)
+    raise ValueError(
+        f"{ATTEMPTS} scenes of {height} x {width} were drawn from seed {seed}, and none has "
+        f"{asked or 'an object to be seen'}; ask for less, or for a larger scene"
+    )
+
+
+def _check(request: _Request) -> None:
+    if min(request.height, request.width) < SMALLEST_SIDE:
+        side = SMALLEST_SIDE
+        raise ValueError(
+            f"a scene is at least {side} x {side} pixels, got {request.height} x {request.width}"
+        )
+    if request.bands is not None and request.bands < 1:
+        raise ValueError(f"a scene has at least 1 band, got {request.bands}")
+    if request.most_bands is not None and request.most_bands < 20:
+        raise ValueError(f"at least 20 bands are drawn, got {request.most_bands} at most")
+    if request.bits is not None and not min(BITS) <= request.bits <= max(BITS):
+        raise ValueError(f"a camera has 8 to 16 bits, got {request.bits}")
+    span = request.range_nm
+    if span is not None and not 400 <= span[0] < span[1] <= 2450:
+        raise ValueError(f"the wavelength range must be within 400-2450 nm, got {span}")
+    unknown = sorted(request.attributes - set(ATTRIBUTES))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no attribute; known: {', '.join(ATTRIBUTES)}")
+    if {"CS", "MS"} <= request.attributes:
+        raise ValueError(
+            "CS and MS exclude each other: spectra that differ, and spectra that hardly do"
+        )
+
+
+def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
+    """A scene; None where nothing of its objects is to be seen."""
+    style = draw_style(rng, request.attributes)
+    kind = draw_kind(rng, KINDS, style)
+    colour = "CS" in request.attributes
+    camera = draw_camera(
+        rng, request.bands, request.range_nm, most=request.most_bands, colour=colour
+    )
+    if style.metamers and not camera.sees_colour:
+        style = replace(style, metamers=False)
+    factor = _enlargement(rng, kind, min(request.height, request.width))
+    shape = (-(-request.height // factor), -(-request.width // factor))
+    try:
+        stage = set_stage(rng, shape, kind, camera, style)
+    except NoMetamer:
+        return None
+    labels = _labels(stage, factor)[: request.height, : request.width]
+    low, high = SALIENT_FRACTION
+    share = np.count_nonzero(labels) / labels.size
+    shown = np.count_nonzero(labels) >= LEAST_PIXELS and stage.canvas.mask.any()
+    if not (shown and low <= share <= high):
+        return None
+    numbers = "counts" if request.bits else draw_numbers(rng)
+    bits = request.bits or rng.choice(BITS)
+    radiance = _radiance(rng, stage, camera, sharp=factor > 1)
+    clean = radiance.mean(axis=2)
+    gain = detect(rng, radiance, style.over)
+    white = (stage.lights[0].spectrum * gain) @ camera.response
+    codes, measured = measure(
+        Evidence(
+            data=radiance,
+            wavelengths_nm=camera.wavelengths_nm,
+            white=white,
+            labels=stage.canvas.labels,
+            shade=stage.shade,
+            clean=clean,
+            materials=stage.materials,
+        )
+    )
+    data = write(rng, radiance, white.astype(np.float32), numbers, bits)
     if factor > 1:
-        data = enlarge(data, (height, width), whole=numbers == "counts")
-        grey = mask[:, :, None].astype(np.float32)
-        mask = enlarge(grey, (height, width), whole=False)[:, :, 0] >= 0.5
+        wide = (shape[0] * factor, shape[1] * factor)
+        data = enlarge(data, wide, whole=numbers == "counts")
+        data = np.ascontiguousarray(data[: request.height, : request.width])
     facts = {
         "background": kind,
-        "objects": plan.number,
-        "layout": plan.layout,
-        "salient_fraction": round(float(mask.mean()), 5),
+        "layout": stage.plan.layout,
         "bands": data.shape[2],
         "range_nm": [round(float(nm), 1) for nm in camera.wavelengths_nm[[0, -1]]],
         "numbers": numbers,
+        "bits": bits,
         "enlarged": factor,
+        "distractors": stage.distractors,
+        "screen": stage.screen and stage.screen.kind,
+        **measured,
+        "salient_fraction": round(float(share), 5),
     }
-    name = f"scene_{seed}" if name is None else name
-    return Scene(name, Cube(data, camera.wavelengths_nm, name), mask, (), facts)
-
-
-def _check(
-    height: int, width: int, bands: int | None, range_nm: tuple[float, float] | None
-) -> None:
-    if min(height, width) < SMALLEST_SIDE:
-        side = SMALLEST_SIDE
-        raise ValueError(f"a scene is at least {side} x {side} pixels, got {height} x {width}")
-    if bands is not None and bands < 1:
-        raise ValueError(f"a scene has at least 1 band, got {bands}")
-    if range_nm is not None and not 400 <= range_nm[0] < range_nm[1] <= 2450:
-        raise ValueError(f"the wavelength range must be within 400-2450 nm, got {range_nm}")
+    return Scene(name, Cube(data, camera.wavelengths_nm, name), labels > 0, codes, facts)
 
 
 def _enlargement(rng: Chance, kind: str, side: int) -> int:
     """How much the scene is enlarged after it was taken; small cubes often are."""
-    chance = 0.5 if kind in ("patchwork", "coast") else 0.12
+    chance = 0.3 if kind in ("patchwork", "coast") else 0.08
     most = side // SMALLEST_NATIVE_SIDE
-    if most < 2 or rng.random() > chance:
+    if most < 2 or not rng.one_in(chance):
         return 1
-    return min(2 + int(-math.log2(1 - rng.random())), most)
+    return min(2 + int(-math.log(1 - rng.random(), 3)), most)
 
 
-def _paint(rng: Chance, canvas: Canvas, kind: str, camera: Camera) -> tuple[list[Light], Plan]:
-    """Paint the background and the objects; returns what lights them and how they are arranged."""
-    palette = BACKGROUNDS[kind](rng, canvas)
-    plan = draw_plan(rng, kind)
-    outdoors = kind != "plain" and (kind != "ground" or rng.random() < 0.7)
-    spectrum = light.sunlight(rng) if outdoors else light.lamp(rng)
-    seen = camera.response * (spectrum[:, None] / spectrum.mean())
-    behind = np.stack([material.spectra[0] for material in palette])
-    things = arrange(rng, plan, canvas.shape, draw_stuff(rng, plan, behind, seen))
-    turn, high = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 0.95)
-    flat = np.sqrt(1 - high**2)
-    sun: Vector = np.array([flat * np.cos(turn), flat * np.sin(turn), high])
-    for thing in things:
-        paint(rng, canvas, thing, sun)
-    direct = light.uneven(rng, canvas.shape, rng.uniform(0, 0.4 if outdoors else 1.2))
-    if rng.random() < 0.6:
-        left = shadow(canvas, things, sun, rng.uniform(0.1, 0.7))
-        left = gaussian_filter(left, min(canvas.shape) * rng.uniform(0.002, 0.03))
-        left[canvas.mask] = 1
-        deep = np.float32(rng.uniform(0.3, 1.0))
-        direct = direct * (1 - deep * (1 - gaussian_filter(left, 0.6)))
-    fill = _fill_light(rng, canvas, outdoors, plan)
-    return [Light(spectrum, direct), fill], plan
+def _labels(stage: Stage, factor: int) -> NDArray[np.int16]:
+    """Number of the object each pixel of the enlarged picture belongs to, by geometry alone."""
+    if factor == 1:
+        return stage.canvas.labels
+    labels = outlines(stage.things, stage.canvas.shape, factor)
+    if stage.screen is not None:
+        labels[stage.screen.coverage(stage.canvas.shape, factor) >= 0.5] = 0
+    return labels
 
 
-def _fill_light(rng: Chance, canvas: Canvas, outdoors: bool, plan: Plan) -> Light:
-    """What lights the shadows: the sky, walls around, or a second lamp."""
-    share = np.float32(0.15 + 0.5 * plan.ambient * rng.random())
-    if outdoors:
-        spectrum = light.sky(rng.uniform(5800, 9000))
-    else:
-        spectrum = light.lamp(rng)
-    return Light(spectrum, share * light.uneven(rng, canvas.shape, rng.uniform(0, 0.8)))
-
-
-def _expose(
-    rng: Chance, canvas: Canvas, lights: list[Light], camera: Camera
-) -> NDArray[np.float32]:
+def _radiance(rng: Chance, stage: Stage, camera: Camera, *, sharp: bool) -> NDArray[np.float32]:
     """The light that reaches each band at each pixel, blurred by the lens, (H, W, B)."""
-    blur = rng.uniform(0.4, 1.3)
-    shares = np.stack([gaussian_filter(plane, blur) for plane in canvas.planes])
-    shares = shares.reshape(len(shares), -1)
-    spectra = np.stack(canvas.spectra)
-    out = np.zeros((shares.shape[1], camera.wavelengths_nm.size), np.float32)
-    for source in lights:
-        seen = (spectra * source.spectrum).astype(np.float32) @ camera.response
-        out += (shares.T @ seen) * source.field.reshape(-1, 1)
+    planes = focus(rng, stage.canvas.planes, sharp=sharp)
+    shares = np.stack([plane * source.field for source in stage.lights for plane in planes])
+    spectra = np.stack(stage.canvas.spectra)
+    seen = [
+        (spectra * source.spectrum).astype(np.float32) @ camera.response for source in stage.lights
+    ]
+    out = shares.reshape(len(shares), -1).T @ np.concatenate(seen)
     if camera.wavelengths_nm[-1] > 1400:
         out[:, is_water_band(camera.wavelengths_nm)] *= 0.02
-    return out.reshape(*canvas.shape, -1)
+    return np.asarray(out.reshape(*stage.canvas.shape, -1))

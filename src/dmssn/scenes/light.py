@@ -1,6 +1,6 @@
 """Light on generated scenes: its spectrum and how it falls over the picture.
 
-Letters: G points of the wavelength grid, T a temperature in kelvin.
+Letters: G points of the wavelength grid.
 """
 
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmssn.scenes.chance import Chance
-from dmssn.scenes.spectra import GRID_NM, Spectrum
+from dmssn.scenes.spectra import GRID_NM, Spectrum, black_body
 from dmssn.scenes.textures import Plane, Shape, fractal
 
-SECOND_RADIATION_NM_K = 1.438776877e7
-"""hc/k of Planck's law in nm K (CODATA 2018)."""
 ABSORPTION_NM = ((760, 5, 0.5), (940, 20, 0.5), (1130, 25, 0.5), (1395, 40, 0.97), (1880, 55, 0.99))
 """Where air takes sunlight: centre, width and greatest share taken; oxygen, then water vapour."""
+DAYLIGHT_END_NM = 830
+"""Up to here the tables of daylight have in them what air takes."""
+LAMPS = {"incandescent": 0.5, "led": 0.23, "fluorescent": 0.2, "discharge": 0.07}
+"""Chance of each kind of lamp; cameras need infrared, so that most benches have the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,40 +32,43 @@ class Light:
     field: Plane
 
 
-def black_body(temperature: float) -> Spectrum:
-    """Planck's law, scaled to a mean of 1 over 400-700 nm."""
-    power = GRID_NM**-5.0 / np.expm1(SECOND_RADIATION_NM_K / (GRID_NM * temperature))
-    return np.asarray(power / power[GRID_NM <= 700].mean())
-
-
 def sunlight(rng: Chance) -> Spectrum:
-    """A black body of 5800 K through air with more or less water vapour and haze."""
-    taken = np.ones_like(GRID_NM)
+    """Sun through air: a black body with haze, or with skylight, as daylight was measured."""
+    power, from_nm = black_body(rng.uniform(5200, 6200)), 0
+    if rng.one_in(0.5):
+        power, from_nm = _mixed(rng, "daylight"), DAYLIGHT_END_NM
     for centre, width, share in ABSORPTION_NM:
-        dip = share * rng.uniform(0.8, 1.0) * np.exp(-0.5 * ((GRID_NM - centre) / width) ** 2)
-        taken *= 1 - dip
+        if centre > from_nm:
+            dip = np.exp(-0.5 * ((GRID_NM - centre) / width) ** 2)
+            power = power * (1 - share * rng.uniform(0.8, 1.0) * dip)
     haze = (GRID_NM / 550) ** rng.uniform(-0.2, 0.6)
-    return black_body(rng.uniform(5200, 6200)) * taken * np.minimum(haze, 1.6)
+    return np.asarray(power * np.minimum(haze, 1.6))
 
 
 def lamp(rng: Chance) -> Spectrum:
-    """An incandescent, a white LED or a fluorescent lamp; the last two with a little infrared."""
-    kind = rng.choice(["incandescent", "incandescent", "led", "fluorescent"])
+    """A lamp as it was measured, of two makes at times, and a little older, bluer or redder.
+
+    Half of the incandescent ones are black bodies instead. The other kinds send out next to no
+    infrared; a share of incandescent light is with them, as there is in most rooms.
+    """
+    kind = rng.choice(list(LAMPS), p=list(LAMPS.values()))
     if kind == "incandescent":
-        return black_body(rng.uniform(2600, 4500))
-    broad = np.exp(-0.5 * ((GRID_NM - rng.uniform(550, 610)) / rng.uniform(50, 80)) ** 2)
-    if kind == "led":
-        power = broad + rng.uniform(0.4, 1.2) * np.exp(-0.5 * ((GRID_NM - 452) / 11) ** 2)
+        power = black_body(rng.uniform(2600, 4500)) if rng.one_in(0.5) else _mixed(rng, kind)
     else:
-        power = 0.5 * broad
-        for line, strength in ((436, 0.7), (546, 1.2), (611, 1.1)):
-            power += strength * np.exp(-0.5 * ((GRID_NM - line) / 8) ** 2)
-    power += rng.uniform(0.04, 0.15)
+        power = _mixed(rng, kind) + rng.spread(0.02, 0.2) * black_body(rng.uniform(2600, 3200))
+    power = power * (GRID_NM / 550) ** rng.normal(0, 0.15)
     return np.asarray(power / power[GRID_NM <= 700].mean())
 
 
+def _mixed(rng: Chance, kind: str) -> Spectrum:
+    """Two measured lights of a kind, more of the first."""
+    measured = rng.spectra.illuminants[kind]
+    first, second = measured[rng.integers(len(measured), 2)]
+    return np.asarray(first + (second - first) * 0.5 * rng.random() ** 2)
+
+
 def sky(temperature: float) -> Spectrum:
-    """Bluish light from all around, which is what a shadow in the open sees."""
+    """Bluish light from all around, which is what a shadow in the open sees; kelvin."""
     return black_body(temperature) * (GRID_NM / 550) ** -1.5
 
 

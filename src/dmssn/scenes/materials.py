@@ -1,8 +1,9 @@
-"""Materials of generated scenes: reflectance spectra, measured or made up.
+"""Materials of generated scenes: reflectance spectra, measured or by formula.
 
 Letters: E spectra of one material, G points of the wavelength grid.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,12 @@ from dmssn.scenes.spectra import GRID_NM, Spectrum
 
 SOILS = ("dirt", "gravel", "sand", "soil")
 PLANTS = ("canopy",)
-DRY = ("bark", "litter", "npv", "wood")
-PAVED = ("asphalt", "road", "parking_lot", "sidewalk", "driveway", "bridge")
+DRY = ("bark", "char", "litter", "npv", "wood")
+PAVED = ("asphalt", "road", "parking_lot", "sidewalk", "bridge")
 ROOFS = ("comp_shingle", "concrete_tile", "tile", "wood_shingle", "metal")
-MADE = ("paint", "metal", "tile", "glass", "other", "manhole")
+MADE = ("paint", "metal", "tile", "other")
+GLOSS = {"metal": (0.3, 1.0), "paint": (0.0, 0.9), "tile": (0.0, 0.6), "other": (0.0, 0.6)}
+"""Least and greatest gloss of what people make; everything else of the library is matt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +40,50 @@ class Material:
 
 def measured(rng: Chance, classes: Sequence[str]) -> Material:
     """A material of the library: a mix of up to three spectra of one class, and its neighbours."""
-    spectra = rng.spectra.reflectance[classes[int(rng.integer(0, len(classes)))]]
+    group = rng.choice(classes)
+    spectra = rng.spectra.reflectance[group]
     picks = spectra[rng.integers(len(spectra), 4)]
-    shares = rng.shares([4.0, 1.0, 0.5])
-    base = shares @ picks[:3]
-    return varied(rng, base * rng.uniform(0.75, 1.3), toward=picks[3])
+    base = rng.shares([4.0, 1.0, 0.5]) @ picks[:3]
+    material = varied(rng, base * rng.uniform(0.75, 1.3), toward=picks[3])
+    return Material(material.spectra, rng.uniform(*GLOSS.get(group, (0.0, 0.0))))
+
+
+def charted(rng: Chance) -> Material:
+    """A paint of a colour chart; its infrared is drawn, for the charts were measured to 700 nm.
+
+    Most dyes and pigments let go of the light near there; soot and some oxides stay as they are.
+    """
+    paints = rng.spectra.reflectance["chart"]
+    base = paints[rng.integer(0, len(paints))]
+    end = float(base[-1])  # held since the end of the chart
+    level = max(end, rng.uniform(0.45, 0.95)) if rng.one_in(0.75) else end * rng.uniform(0.7, 1.1)
+    infrared = _edge(rng.uniform(725, 800), rng.uniform(6, 15))
+    base = (base * (1 - infrared) + level * infrared) * _organic(rng)
+    material = varied(rng, np.clip(base, 0.002, 1))
+    return Material(material.spectra, _finish(rng))
 
 
 def varied(rng: Chance, base: Spectrum, toward: Spectrum | None = None) -> Material:
-    """A material around a spectrum: itself, itself tilted, and on its way to another one."""
+    """A material around a spectrum: itself, more or less of what colours it, on its way to another.
+
+    The second is tilted a little as well, as by dust or damp.
+    """
     middle = (GRID_NM - GRID_NM.mean()) / np.ptp(GRID_NM)
-    tilted = base * (1 + rng.normal(0, 0.25) * middle) ** 2 * rng.uniform(0.8, 1.2)
-    spectra = [base, tilted]
+    other = deepened(np.clip(base, 0.002, 1.0), math.exp(rng.normal(0, 0.4)))
+    other = other * (1 + rng.normal(0, 0.2) * middle) ** 2 * rng.uniform(0.9, 1.1)
+    spectra = [base, other]
     if toward is not None:
         spectra.append(base + rng.uniform(0.2, 0.6) * (toward - base))
     return Material(np.clip(np.stack(spectra), 0.002, 1.0))
+
+
+def deepened(reflectance: Spectrum, factor: float) -> Spectrum:
+    """What a thick layer reflects when ``factor`` times as much in it absorbs.
+
+    Kubelka and Munk (1931): absorption over scattering is (1 - R)^2 / 2R.
+    """
+    ratio = factor * (1 - reflectance) ** 2 / (2 * reflectance)
+    return np.asarray(1 / (1 + ratio + np.sqrt(ratio**2 + 2 * ratio)))
 
 
 def grey(rng: Chance, level: float) -> Material:
@@ -78,9 +110,8 @@ def pigment(rng: Chance) -> Material:
     curve = curve * (1 - infrared) + rng.uniform(0.3, 1.0) * infrared
     base = (floor + (top - floor) * curve) * _organic(rng)
     base *= 1 + 0.04 * _smooth(rng, 50)
-    gloss = rng.choice([0.0, rng.uniform(0.1, 1.0)])
     material = varied(rng, np.clip(base, 0.002, 1))
-    return Material(material.spectra, float(gloss))
+    return Material(material.spectra, _finish(rng))
 
 
 def made_up(rng: Chance) -> Material:
@@ -97,6 +128,11 @@ def water(rng: Chance) -> Material:
     green = 0.6 * _bump(rng.uniform(480, 580), rng.uniform(40, 90))
     base = level * ((1 + green) * (1 - _edge(rng.uniform(580, 720), 30)) + rng.uniform(0.02, 0.2))
     return varied(rng, np.clip(base, 0.001, 1))
+
+
+def _finish(rng: Chance) -> float:
+    """Gloss of a paint or plastic: matt, or anything up to polished."""
+    return rng.choice([0.0, rng.uniform(0.1, 1.0)])
 
 
 def _smooth(rng: Chance, length_nm: float) -> Spectrum:

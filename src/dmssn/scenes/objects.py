@@ -36,6 +36,8 @@ class Thing:
         rim: How far from its outline it is curved, as a share of its half width, in (0, 1].
         pattern: How much its last material shows on its others as spots or stripes, in [0, 1].
         ambient: Share of the light that comes from all around, in [0, 1].
+        twins: Spectra that take the place of those behind it, one for each plane; such an object
+            is flat, and its colour and texture are those of what it hides.
     """
 
     parts: list[Part]
@@ -48,6 +50,7 @@ class Thing:
     rim: float = 1.0
     pattern: float = 0.0
     ambient: float = 1.0
+    twins: Material | None = None
 
 
 def unit_area(parts: list[Part]) -> float:
@@ -68,14 +71,22 @@ def distances(thing: Thing, box: Box) -> list[Plane]:
 
 def box_of(thing: Thing, shape: tuple[int, int]) -> Box | None:
     """Rows and columns that hold the thing; None when it is outside the picture."""
-    reach = 1.7 * thing.scale + 3
+    reach = 1.8 * thing.scale + 3
     rows = slice(max(int(thing.y - reach), 0), min(int(thing.y + reach), shape[0]))
     cols = slice(max(int(thing.x - reach), 0), min(int(thing.x + reach), shape[1]))
     return None if rows.start >= rows.stop or cols.start >= cols.stop else (rows, cols)
 
 
-def paint(rng: Chance, canvas: Canvas, thing: Thing, sun: Vector) -> None:
-    """Paint an object over what is there and mark it as salient."""
+def paint(rng: Chance, canvas: Canvas, thing: Thing, sun: Vector, number: int = 0) -> None:
+    """Paint an object over what is there.
+
+    Args:
+        rng: Source of chance.
+        canvas: What it is painted on.
+        thing: The object.
+        sun: Direction of the light.
+        number: Its label; 0 for a thing that is not salient.
+    """
     box = box_of(thing, canvas.shape)
     if box is None:
         return
@@ -83,16 +94,50 @@ def paint(rng: Chance, canvas: Canvas, thing: Thing, sun: Vector) -> None:
         coverage = np.clip(0.5 - distance, 0, 1)
         if not coverage.any():
             continue
-        material = thing.materials[part.material % len(thing.materials)]
-        shade, glint = _shading(rng, distance, thing, sun, material.gloss)
-        shade = shade * np.float32(part.tone)
-        size = distance.shape
-        weights = textures.abundances(rng, size, len(material.spectra), rng.uniform(0.01, 0.15))
-        canvas.cover(material, coverage, weights * shade, box)
-        if thing.pattern > 0 and min(size) > 8:
-            _decorate(rng, canvas, thing, coverage, shade, box)
-        canvas.add(WHITE, glint * coverage, box)
-        canvas.mask[box] |= distance <= 0
+        if thing.twins is not None:
+            canvas.disguise(thing.twins, coverage, box)
+        else:
+            _paint_part(rng, canvas, thing, part, distance, sun, box)
+        canvas.labels[box][distance <= 0] = number
+
+
+def _paint_part(
+    rng: Chance, canvas: Canvas, thing: Thing, part: Part, distance: Plane, sun: Vector, box: Box
+) -> None:
+    coverage = np.clip(0.5 - distance, 0, 1)
+    material = thing.materials[part.material % len(thing.materials)]
+    shade, glint = _shading(rng, distance, thing, sun, material.gloss)
+    shade = shade * np.float32(part.tone)
+    size = (distance.shape[0], distance.shape[1])
+    weights = textures.abundances(rng, size, len(material.spectra), rng.uniform(0.01, 0.15))
+    canvas.cover(material, coverage, weights * shade, box)
+    if thing.pattern > 0 and min(size) > 8:
+        _decorate(rng, canvas, thing, coverage, shade, box)
+    canvas.add(WHITE, glint * coverage, box)
+
+
+def outlines(things: list[Thing], shape: tuple[int, int], factor: int = 1) -> NDArray[np.int16]:
+    """Labels of objects by their geometry alone, of a picture enlarged after it was painted.
+
+    A pixel belongs to the last object of the list within whose outline its centre lies.
+
+    Args:
+        things: In the order they are painted; the first has number 1.
+        shape: (H, W) of the picture as it was painted.
+        factor: How much it is enlarged.
+
+    Returns:
+        Shape (factor H, factor W).
+    """
+    wide = (shape[0] * factor, shape[1] * factor)
+    labels = np.zeros(wide, dtype=np.int16)
+    for number, thing in enumerate(things, start=1):
+        y, x = ((place + 0.5) * factor - 0.5 for place in (thing.y, thing.x))
+        large = replace(thing, y=y, x=x, scale=thing.scale * factor)
+        box = box_of(large, wide)
+        if box is not None:
+            labels[box][np.min(distances(large, box), axis=0) <= 0] = number
+    return labels
 
 
 def _decorate(
@@ -100,7 +145,7 @@ def _decorate(
 ) -> None:
     """Spots or stripes of the object's last material."""
     size = (coverage.shape[0], coverage.shape[1])
-    if rng.random() < 0.5:
+    if rng.one_in(0.5):
         field = textures.stripes(rng, size, thing.scale * rng.uniform(0.15, 0.8))
     else:
         field = textures.fractal(rng, size, thing.scale * rng.uniform(0.1, 0.5), 3.0)
@@ -120,9 +165,9 @@ def _shading(
     edge = (float(depth.max()) + 1e-3) * thing.rim
     depth = gaussian_filter(depth, 0.08 * edge)
     rise = np.sqrt(1 - (1 - np.clip(depth / edge, 0, 1)) ** 2) * edge * thing.relief
-    if rng.random() < 0.5:
+    if rng.one_in(0.3):
         bumps = textures.fractal(rng, distance.shape, edge * rng.uniform(0.05, 0.5), 2.0)
-        rise = rise + rng.uniform(0, 0.04) * edge * bumps
+        rise = rise + rng.uniform(0, 0.025) * edge * bumps
     slope_y, slope_x = np.gradient(rise)
     length = np.sqrt(slope_x**2 + slope_y**2 + 1)
 
@@ -135,24 +180,3 @@ def _shading(
     mirror = facing(half / np.linalg.norm(half))
     glint = gloss * mirror ** np.float32(np.exp(rng.uniform(2.5, 5)))
     return np.asarray(shade, dtype=np.float32), np.asarray(glint, dtype=np.float32)
-
-
-def shadow(canvas: Canvas, things: list[Thing], sun: Vector, length: float) -> Plane:
-    """Share of the direct light that the objects leave on what is around them, (H, W).
-
-    Args:
-        canvas: The picture.
-        things: What casts shadows.
-        sun: Direction of the light.
-        length: Shift of a shadow as a share of its object's size.
-    """
-    left = np.ones(canvas.shape, dtype=np.float32)
-    for thing in things:
-        far = length * thing.scale
-        cast = replace(thing, y=thing.y - sun[1] * far, x=thing.x - sun[0] * far)
-        box = box_of(cast, canvas.shape)
-        if box is not None:
-            nearest = np.min(distances(cast, box), axis=0)
-            lit = np.clip(0.5 + nearest / max(0.2 * far, 1.0), 0, 1)
-            left[box] = np.minimum(left[box], lit)
-    return left

@@ -99,6 +99,58 @@ def fields(rng: Chance, shape: Shape, number: int) -> NDArray[np.intp]:
     return label
 
 
+def mosaic(rng: Chance, shape: Shape, number: int, bend: float) -> tuple[NDArray[np.intp], Plane]:
+    """Cobbles, leaves or scales: the cell of each pixel, and how near its edge is.
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        number: How many cells.
+        bend: How far, in pixels, noise moves the edges.
+
+    Returns:
+        Cell of each pixel in [0, number), and its distance in pixels from the next cell's.
+    """
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    if bend > 0:
+        y += bend * fractal(rng, shape, max(shape) / 6)
+        x += bend * fractal(rng, shape, max(shape) / 6)
+    points = rng.uniform(-0.05, 1.05, (number, 2)) * shape
+    stretch = np.array([1.0, rng.uniform(0.5, 1)])  # leaves and scales are long
+    places = np.stack([y.ravel(), x.ravel()], axis=1) * stretch
+    distance, nearest = cKDTree(points * stretch).query(places, k=2)
+    gap = (distance[:, 1] - distance[:, 0]) / 2
+    cell = np.asarray(nearest[:, 0], dtype=np.intp)
+    return cell.reshape(shape), gap.reshape(shape).astype(np.float32)
+
+
+def courses(
+    rng: Chance, shape: Shape, tall: float, long: float, shift: float
+) -> tuple[NDArray[np.intp], Plane]:
+    """Bricks, planks or tiles: as ``mosaic``, in rows.
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        tall: Height of a row in pixels.
+        long: Length of a brick in pixels.
+        shift: Of every other row, as a share of a brick's length.
+    """
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    turn = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)], p=[0.6, 0.2, 0.2])
+    tilt = np.float32(turn + rng.normal(0, 0.03))
+    u, v = x * np.cos(tilt) + y * np.sin(tilt), y * np.cos(tilt) - x * np.sin(tilt)
+    row = np.floor(v / tall)
+    u = u + (row % 2) * np.float32(shift * long)
+    column = np.floor(u / long)
+    gap = np.minimum(
+        np.minimum(v - row * tall, (row + 1) * tall - v),
+        np.minimum(u - column * long, (column + 1) * long - u),
+    )
+    _, cell = np.unique(row * 4096 + column, return_inverse=True)
+    return cell.reshape(shape), gap.astype(np.float32)
+
+
 def surface(rng: Chance, shape: Shape) -> Plane:
     """The texture of some surface: smooth, mottled, rough, woven, brushed or speckled."""
     side = min(shape)
@@ -114,6 +166,21 @@ def surface(rng: Chance, shape: Shape) -> Plane:
     if kind == "brushed":
         return fractal(rng, shape, side / 10, 1.6, rng.uniform(4, 15), rng.uniform(0, np.pi))
     return rng.noise(shape)
+
+
+def receding(planes: Plane, line: float) -> Plane:
+    """Textures of ground seen at an angle: finer from the lower border up to the horizon.
+
+    Args:
+        planes: Textures that go on beyond their borders as ``fractal`` ones do, shape (E, H, W).
+        line: Row of the horizon as a share of the height.
+    """
+    height, width = planes.shape[1:]
+    near = np.clip((np.arange(height) / height - line) / (1 - line), 0, 1)
+    size = 0.2 + 0.8 * near
+    rows = np.cumsum(1 / size).astype(np.intp) % height
+    columns = (np.arange(width) - width / 2) / size[:, None] + width / 2
+    return planes[:, rows[:, None], np.floor(columns).astype(np.intp) % width]
 
 
 def abundances(rng: Chance, shape: Shape, count: int, vary: float) -> Plane:

@@ -1,40 +1,79 @@
-"""A folder of generated scenes: cubes, masks, colour pictures, splits and a manifest."""
+"""A folder of generated scenes: cubes, masks, colour pictures, splits and a manifest.
+
+FOLDER/scenes.json            settings, and of each scene what was drawn and measured
+FOLDER/cubes/NAME.h5, .scene  the cube, or what it is drawn from when it is read
+FOLDER/masks/NAME.png         255 where salient, else 0
+FOLDER/color/NAME.png         the cube as a person would see it
+FOLDER/splits/SPLIT.txt       names, one a line
+"""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 from PIL import Image
-from threadpoolctl import threadpool_limits
 
 from dmssn.config import GenerateConfig
 from dmssn.files import make_folder, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
-from dmssn.scenes.composing import Scene, generate_scene
-from dmssn.scenes.spectra import spectra_of
+from dmssn.scenes import Scene
+from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request
+from dmssn.scenes.benchmark import check as check_benchmark
+from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest, stored_type
+from dmssn.scenes.spectra import Stream, spectra_of
 from dmssn.store import write_json
 from dmssn.workers import in_order
 
 MANIFEST = "scenes.json"
-FORMAT = 1
-"""Counts up when the same settings give other scenes."""
 SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSettings:
-    """What decides every byte of a folder of scenes."""
+    """What decides every byte of a folder of scenes.
+
+    Attributes:
+        count: Number of scenes.
+        height: Rows of each.
+        width: Columns of each.
+        bands: Bands of every scene; None gives each its own number.
+        seed: Another one gives other scenes.
+        attributes: Codes asked of every scene.
+        stream: Scenes to train on, or a benchmark, whose other settings are fixed.
+        cubes: Whether cubes are written, or what they are drawn from.
+    """
 
     count: int
     height: int
     width: int
-    bands: int | None
-    seed: int
+    bands: int | None = None
+    seed: int = 0
+    attributes: tuple[str, ...] = ()
+    stream: Stream = "train"
+    cubes: Literal["files", "seeds"] = "files"
+
+    def request(self, index: int) -> SceneRequest:
+        """What a scene of the folder is drawn from."""
+        if self.stream != "train":
+            return benchmark_request(self.stream, index)
+        return SceneRequest(
+            seed=int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]),
+            height=self.height,
+            width=self.width,
+            bands=self.bands,
+            attributes=self.attributes,
+        )
+
+
+def benchmark_settings(version: Stream, cubes: Literal["files", "seeds"]) -> SceneSettings:
+    """The settings of a benchmark's folder."""
+    return SceneSettings(count=SCENES, height=SIDE, width=SIDE, stream=version, cubes=cubes)
 
 
 def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> list[dict[str, Any]]:
@@ -49,18 +88,20 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
         Each scene's entry of the manifest.
 
     Raises:
-        ValueError: The folder holds something else, or damaged scenes.
+        ValueError: The folder holds something else, or damaged scenes; or a scene cannot be drawn,
+            or is not the benchmark's.
         OSError: The folder cannot be made or written to.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
-    spectra_of("train")  # fails here, once, when the extra is not installed
+    spectra_of(settings.stream)  # fails here, once, when the extra is not installed
     _claim(settings, folder)
     indices = range(settings.count)
     written = in_order(partial(_write_one, settings, folder), indices, workers)
     shown = track(indices, "generating scenes", each="scenes")
     entries = [entry for entry, _ in zip(written, shown, strict=True)]
     names = [entry["name"] for entry in entries]
-    for split, members in split_names(names, settings.seed).items():
+    splits = split_names(names, settings.seed) if settings.stream == "train" else {"test": names}
+    for split, members in splits.items():
         with replacing(folder / "splits" / f"{split}.txt") as path:
             path.write_text("".join(f"{name}\n" for name in members), encoding="utf-8")
     write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
@@ -75,6 +116,7 @@ def generate(config: GenerateConfig, folder: Path, workers: int = 1) -> list[dic
         width=config.size,
         bands=config.bands or None,
         seed=config.seed,
+        cubes=config.cubes,
     )
     return write_scenes(settings, folder, workers)
 
@@ -85,7 +127,8 @@ def split_names(names: list[str], seed: int) -> dict[str, list[str]]:
     Of three names or more each split gets one at least; fewer fill ``train``, then ``val``.
     """
     tenth = max(round(len(names) / 10), 1)
-    order = np.random.default_rng([seed, 1]).permutation(len(names))
+    # Raw bits stay the same from one NumPy to the next.
+    order = np.argsort(np.random.SFC64([seed, 1]).random_raw(len(names)), kind="stable")
     bounds = [max(len(names) - 2 * tenth, 1), max(len(names) - tenth, 2)]
     parts = np.split(order, bounds)
     return {
@@ -115,23 +158,41 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
 
 
 def _head(settings: SceneSettings) -> dict[str, Any]:
-    return {"format": FORMAT, "settings": asdict(settings)}
+    told = asdict(settings) | {"attributes": list(settings.attributes)}  # as JSON has it
+    return {"format": FORMAT, "settings": told}
+
+
+def attributes_by_scene(folder: Path) -> Mapping[str, list[str]]:
+    """Codes of each scene's attributes, by its name; empty where the folder is not of scenes.
+
+    Args:
+        folder: A folder of generated scenes, or any other.
+    """
+    try:
+        scenes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["scenes"]
+        return {str(scene["name"]): list(map(str, scene["attributes"])) for scene in scenes}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, Any]:
     """Write one scene's files unless they are there; returns its entry of the manifest."""
     name = f"scene_{index:05d}"
-    cube_path = folder / "cubes" / f"{name}.h5"
+    as_file = settings.cubes == "files"
+    cube_path = folder / "cubes" / f"{name}{'.h5' if as_file else '.scene'}"
     pictures = {kind: folder / kind / f"{name}.png" for kind in ("masks", "color")}
     if all(path.is_file() for path in (cube_path, *pictures.values())):
         return _entry_of(cube_path)
-    seed = int(np.random.SeedSequence([settings.seed, index]).generate_state(1)[0])
-    # One thread: the last bits of a matrix product depend on how many share it.
-    with threadpool_limits(1):
-        scene = generate_scene(
-            seed, height=settings.height, width=settings.width, bands=settings.bands, name=name
-        )
-    entry = {"name": name, "seed": seed, "attributes": list(scene.attributes), **scene.facts}
+    request = settings.request(index)
+    scene = request.draw(name)
+    if settings.stream != "train":
+        check_benchmark(settings.stream, index, scene)
+    entry = {
+        "name": name,
+        "seed": request.seed,
+        "attributes": list(scene.attributes),
+        **scene.facts,
+    }
     for kind, values in (
         ("masks", scene.mask.astype(np.uint8) * 255),
         ("color", render(scene.cube)),
@@ -139,13 +200,18 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
         with replacing(pictures[kind]) as path:
             Image.fromarray(values).save(path)
     with replacing(cube_path) as path:
-        _write_cube(scene, entry, path)
+        if as_file:
+            _write_cube(scene, entry, path)
+        else:
+            path.write_text(KeptScene.of(scene, request, entry).to_json(), encoding="utf-8")
     return entry
 
 
 def _entry_of(cube_path: Path) -> dict[str, Any]:
     """A scene's entry of the manifest, from the file of its cube."""
     try:
+        if cube_path.suffix == ".scene":
+            return KeptScene.from_json(cube_path.read_text(encoding="utf-8")).about
         with h5py.File(cube_path) as file:
             entry: dict[str, Any] = json.loads(file.attrs["scene"])
     except (OSError, KeyError, ValueError) as error:
@@ -156,14 +222,13 @@ def _entry_of(cube_path: Path) -> dict[str, Any]:
 
 
 def _write_cube(scene: Scene, entry: dict[str, Any], path: Path) -> None:
-    data, wavelengths_nm = scene.cube.data, scene.cube.wavelengths_nm
-    kind = np.uint16 if scene.facts["numbers"] == "counts" else np.float32
+    data = scene.cube.data.astype(stored_type(scene))
     # In memory first: on a full disk h5py would end the process instead of raising.
     with h5py.File(path, "w", driver="core", backing_store=False) as file:
-        rows = max(1, 2**20 // (data.shape[1] * data.shape[2] * np.dtype(kind).itemsize))
+        rows = max(1, 2**20 // (data.shape[1] * data.shape[2] * data.itemsize))
         chunks = (min(rows, data.shape[0]), *data.shape[1:])
-        file.create_dataset("dataset", data=data.astype(kind), chunks=chunks, compression="lzf")
-        file.create_dataset("wavelengths_nm", data=wavelengths_nm)
+        file.create_dataset("dataset", data=data, chunks=chunks, compression="lzf")
+        file.create_dataset("wavelengths_nm", data=scene.cube.wavelengths_nm)
         file.attrs["scene"] = json.dumps(entry)
         file.flush()
         path.write_bytes(file.id.get_file_image())

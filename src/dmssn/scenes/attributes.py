@@ -1,0 +1,285 @@
+"""What makes a scene hard, measured on the finished scene.
+
+The codes are those of HSOD-BIT-V2 and one of ours. A scene has a code because its pixels say so,
+whoever asked for it.
+Letters: H rows, W columns, B bands, N objects.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.sparse import csr_array
+from skimage.color import deltaE_ciede2000, xyz2lab, xyz_tristimulus_values
+
+from dmssn.rendering import XYZ_TO_SRGB, palette
+from dmssn.scenes.metamers import spectral_angle
+
+LEAST_PIXELS = 3
+"""Smaller objects are not counted."""
+SMALL_SHARE = 0.01
+"""SO: salient share of the scene, below."""
+SAME_COLOUR = 1.0
+"""CS: Delta E 2000 of every object to its surround, below: a difference that is just not seen."""
+OTHER_COLOUR = 5.0
+"""MS: Delta E 2000 that counts as another colour, at least."""
+SAME_MATERIAL_RAD = 0.1
+"""Spectral angle of an object to its surround: CS at least, MS below."""
+OTHER_BRIGHTNESS = 0.2
+"""MS: difference of log brightness that counts, at least."""
+OTHER_TEXTURE = 2.0
+"""MS: ratio of the relative deviations of brightness that counts, at least, either way."""
+TEXTURED_PIXELS = 64
+"""Smaller objects have no texture to speak of."""
+EVEN = 0.01
+"""Relative deviations below are taken for this: a surface as even as that has no texture."""
+FULL_WELL = 0.999
+SATURATED_SHARE = 0.01
+"""HDR: share of pixels with a band at full well, at least; or"""
+DEEP_SHADE = 0.125
+SHADED_SHARE = 0.05
+"""HDR: share of pixels with less than ``DEEP_SHADE`` of the full light, at least."""
+EDGE_BLUR = 1.5
+EDGE_STEP = 0.05
+"""An edge: change of log brightness from one pixel to the next, at least, after a blur by
+``EDGE_BLUR`` pixels."""
+DARK = 0.05
+"""What is as dark as this share of the mean brightness has no edges to speak of."""
+EDGE_SHARE = 0.2
+"""CB: share of the background's pixels on an edge, at least; few cloths and walls and most
+patchworks and pebbled grounds have as many; or"""
+MATERIALS = 5
+"""CB: materials of the background, at least."""
+GAP = 2
+"""Pixels between an object and its surround, for the blur of the lens."""
+
+ATTRIBUTES = {
+    "CB": f"complex background: edges on {EDGE_SHARE:.0%} of it or more, or {MATERIALS} materials"
+    " or more",
+    "CS": "colour similarity: every object's Delta E 2000 to its surround is below"
+    f" {SAME_COLOUR:g}, its spectral angle {SAME_MATERIAL_RAD:g} rad or more",
+    "HDR": f"high dynamic range: {SATURATED_SHARE:.0%} of the pixels or more at full well, or"
+    f" {SHADED_SHARE:.0%} or more in less than 1/{1 / DEEP_SHADE:.0f} of the light",
+    "SO": f"small objects: less than {SMALL_SHARE:.0%} of the scene is salient",
+    "MS": f"material similarity: every object's spectral angle to its surround is below"
+    f" {SAME_MATERIAL_RAD:g} rad, its colour, brightness or texture another one",
+    "MO": f"multiple objects: two or more of {LEAST_PIXELS} pixels or more",
+}
+"""Codes, in their order, and what they ask of a scene."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence:
+    """What is known of a finished scene.
+
+    Attributes:
+        data: Recorded signal with its noise, 1 at full well, shape (H, W, B), float32.
+        wavelengths_nm: Band centres, shape (B,).
+        white: Signal of a white surface in full light, shape (B,).
+        labels: Number of the object at each pixel, 0 where none is, shape (H, W).
+        shade: Light that reaches each pixel over full light, shape (H, W).
+        clean: Brightness without noise, the mean over the bands, shape (H, W).
+        materials: Materials that cover 2 % of the background or more.
+    """
+
+    data: NDArray[np.float32]
+    wavelengths_nm: NDArray[np.float64]
+    white: NDArray[np.floating]
+    labels: NDArray[np.integer]
+    shade: NDArray[np.float32]
+    clean: NDArray[np.float32]
+    materials: int
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """How each object differs from its surround, arrays of shape (N,).
+
+    Attributes:
+        angle: Spectral angle in radians, less what noise alone makes of it.
+        delta_e: Delta E 2000; None where the camera has no true colour.
+        brightness: Log of its brightness over that of the surround.
+        texture: Its relative deviation of brightness over that of the surround; 1 where it has too
+            few pixels to tell.
+    """
+
+    angle: NDArray[np.float64]
+    delta_e: NDArray[np.float64] | None
+    brightness: NDArray[np.float64]
+    texture: NDArray[np.float64]
+
+
+def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Attributes of a scene, and the quantities they were decided by.
+
+    Returns:
+        Codes of ``ATTRIBUTES`` in their order; and numbers for a file of JSON: share that is
+        salient, objects, largest Delta E 2000, least and greatest spectral angle, shares of
+        saturated and shaded pixels and of the background's edges, its materials. A quantity that
+        the scene does not have is None.
+    """
+    labels = evidence.labels
+    sizes = np.bincount(labels.ravel())
+    objects = np.flatnonzero(sizes[1:] >= LEAST_PIXELS) + 1
+    salient = 1 - sizes[0] / labels.size
+    off, nearest = _nearest_object(labels)
+    contrast = _contrast(evidence, objects, sizes, off, nearest)
+    saturated, shaded = _saturated(evidence.data), float((evidence.shade < DEEP_SHADE).mean())
+    edges = _edges(evidence.clean, off > GAP)
+    holds = {
+        "CB": edges >= EDGE_SHARE or evidence.materials >= MATERIALS,
+        "CS": contrast is not None and _same_colour(contrast),
+        "HDR": saturated >= SATURATED_SHARE or shaded >= SHADED_SHARE,
+        "SO": salient < SMALL_SHARE,
+        "MS": contrast is not None and _same_material(contrast),
+        "MO": objects.size >= 2,
+    }
+    colour = None if contrast is None else contrast.delta_e
+    facts = {
+        "salient_fraction": round(float(salient), 5),
+        "objects": int(objects.size),
+        "delta_e": None if colour is None else round(float(colour.max()), 2),
+        "least_angle": None if contrast is None else round(float(contrast.angle.min()), 4),
+        "greatest_angle": None if contrast is None else round(float(contrast.angle.max()), 4),
+        "saturated": round(saturated, 4),
+        "shaded": round(shaded, 4),
+        "edges": round(edges, 4),
+        "materials": evidence.materials,
+    }
+    return tuple(code for code in ATTRIBUTES if holds[code]), facts
+
+
+def _same_colour(contrast: Contrast) -> bool:
+    if contrast.delta_e is None:
+        return False
+    alike, apart = contrast.delta_e < SAME_COLOUR, contrast.angle >= SAME_MATERIAL_RAD
+    return bool((alike & apart).all())
+
+
+def _same_material(contrast: Contrast) -> bool:
+    if contrast.delta_e is None:
+        other = np.abs(contrast.brightness) >= OTHER_BRIGHTNESS
+    else:
+        other = contrast.delta_e >= OTHER_COLOUR
+    other |= np.abs(np.log(contrast.texture)) >= np.log(OTHER_TEXTURE)
+    return bool(((contrast.angle < SAME_MATERIAL_RAD) & other).all())
+
+
+def _nearest_object(labels: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
+    """Pixels from the nearest object and its number, both (H, W); endless where there is none."""
+    if not labels.any():
+        return np.full(labels.shape, np.inf, dtype=np.float32), labels
+    off, (rows, columns) = distance_transform_edt(labels == 0, return_indices=True)
+    return np.asarray(off, dtype=np.float32), labels[rows, columns]
+
+
+def _contrast(
+    evidence: Evidence,
+    objects: NDArray[np.intp],
+    sizes: NDArray[np.intp],
+    off: NDArray[np.float32],
+    nearest: NDArray[np.integer],
+) -> Contrast | None:
+    """Each object against its surround: what lies a little off it and nearer to no other.
+
+    Objects hidden among others, which have no surround, are left out; None when none is left.
+    """
+    width = np.maximum(np.sqrt(sizes) / 3, 3)  # of the ring around an object
+    inside = [np.flatnonzero(evidence.labels == number) for number in objects]
+    ring = (off > GAP) & (off <= GAP + width[nearest])
+    around = [np.flatnonzero(ring & (nearest == number)) for number in objects]
+    seen = [pair for pair in zip(inside, around, strict=True) if pair[1].size >= LEAST_PIXELS]
+    if not seen:
+        return None
+    fronts, backs = (list(parts) for parts in zip(*seen, strict=True))
+    front, front_noise = _mean_spectra(evidence.data, fronts)
+    back, back_noise = _mean_spectra(evidence.data, backs)
+    angle = np.sqrt(np.maximum(spectral_angle(front, back) ** 2 - front_noise - back_noise, 0))
+    bright = [evidence.clean.ravel()[pixels] for pixels in fronts]
+    behind = [evidence.clean.ravel()[pixels] for pixels in backs]
+    return Contrast(
+        angle,
+        _delta_e(front, back, evidence),
+        np.array([np.log(a.mean() / b.mean()) for a, b in zip(bright, behind, strict=True)]),
+        np.array([_texture(a, b) for a, b in zip(bright, behind, strict=True)]),
+    )
+
+
+def _mean_spectra(
+    data: NDArray[np.float32], regions: list[NDArray[np.intp]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean spectrum of each region, (N, B), and the square of the angle that noise turns it by.
+
+    The pixels of a region are dealt to two halves in turn; what their means differ by is chance.
+
+    Args:
+        data: Shape (H, W, B).
+        regions: Indices of the pixels of each, of (H W).
+    """
+    halves = [half for pixels in regions for half in (pixels[::2], pixels[1::2])]
+    sizes = np.array([half.size for half in halves])
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    ones = np.ones(ends[-1], dtype=np.float32)
+    table = data.reshape(-1, data.shape[2])
+    sums = csr_array((ones, np.concatenate(halves), ends), shape=(sizes.size, len(table))) @ table
+    means = (sums.astype(float) / sizes[:, None]).reshape(len(regions), 2, -1)
+    first, second = sizes[::2], sizes[1::2]
+    both = first + second
+    apart = spectral_angle(means[:, 0], means[:, 1])
+    whole = sums.reshape(means.shape).sum(axis=1, dtype=float) / both[:, None]
+    return whole, np.asarray(apart**2 * first * second / both**2)
+
+
+def _delta_e(
+    front: NDArray[np.float64], back: NDArray[np.float64], evidence: Evidence
+) -> NDArray[np.float64] | None:
+    """Delta E 2000 between spectra (N, B) as rendered; None where colours are not true.
+
+    The white of a picture is as bright as its brightest parts, as a person or a renderer takes it:
+    in a scene of dark things small differences count.
+    """
+    colours = palette(evidence.wavelengths_nm.size, evidence.wavelengths_nm)
+    if not colours.true:
+        return None
+    to_xyz = np.linalg.inv(XYZ_TO_SRGB) @ colours.weights.toarray()
+    white = to_xyz @ evidence.white
+    brightest = float(np.quantile(evidence.data[::3, ::3] @ to_xyz[1].astype(np.float32), 0.995))
+    level = np.clip(brightest / white[1], 1e-6, 1)
+    scale = xyz_tristimulus_values(illuminant="D65", observer="2") / (white * level)
+    lab = [xyz2lab(spectra @ to_xyz.T * scale) for spectra in (front, back)]
+    return np.asarray(deltaE_ciede2000(*lab))
+
+
+def _texture(inside: NDArray[np.float32], around: NDArray[np.float32]) -> float:
+    """Relative deviation of brightness in an object over that around it; 1 where there is none.
+
+    Half the way between the quantiles that a normal distribution has at one deviation, which the
+    few pixels at an outline hardly move.
+    """
+    if min(inside.size, around.size) < TEXTURED_PIXELS:
+        return 1.0
+    ratios = []
+    for bright in (inside, around):
+        low, middle, high = np.quantile(bright, [0.1587, 0.5, 0.8413])
+        ratios.append(max(float((high - low) / (2 * middle + 1e-9)), EVEN))
+    return ratios[0] / ratios[1]
+
+
+def _saturated(data: NDArray[np.float32]) -> float:
+    """Share of pixels with a band at full well, bands that are stuck there left out."""
+    full = data >= FULL_WELL
+    if not full.any():
+        return 0.0
+    stuck = full[::4, ::4].all(axis=(0, 1))
+    return float((full & ~stuck).any(axis=2).mean())
+
+
+def _edges(clean: NDArray[np.float32], background: NDArray[np.bool_]) -> float:
+    """Share of the background's pixels that are on an edge."""
+    if not background.any():
+        return 0.0
+    bright = gaussian_filter(clean, EDGE_BLUR)
+    slopes = np.gradient(np.log(bright + DARK * float(clean.mean()) + 1e-9))
+    return float((np.hypot(*slopes)[background] >= EDGE_STEP).mean())

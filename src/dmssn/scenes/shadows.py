@@ -1,0 +1,91 @@
+"""Shadows: of the objects, and of things that are not in the picture.
+
+Every field is the share of the direct light that is left, in [0, 1], float32 of shape (H, W).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from dmssn.scenes import textures
+from dmssn.scenes.canvas import Canvas
+from dmssn.scenes.chance import Chance
+from dmssn.scenes.objects import Thing, Vector, box_of, distances
+from dmssn.scenes.textures import Plane, Shape
+
+
+def cast(canvas: Canvas, things: list[Thing], sun: Vector, length: float) -> Plane:
+    """What objects leave of the light on what is around them, other objects too.
+
+    Args:
+        canvas: The picture; its labels number the things from 1.
+        things: What casts shadows.
+        sun: Direction of the light.
+        length: Shift of a shadow as a share of its object's size.
+    """
+    left = np.ones(canvas.shape, dtype=np.float32)
+    for number, thing in enumerate(things, start=1):
+        far = length * thing.scale
+        moved = replace(thing, y=thing.y - sun[1] * far, x=thing.x - sun[0] * far)
+        box = box_of(moved, canvas.shape)
+        if box is not None:
+            nearest = np.min(distances(moved, box), axis=0)
+            lit = np.clip(0.5 + nearest / max(0.2 * far, 1.0), 0, 1)
+            # Nor on those painted after it, which are before it.
+            lit[canvas.labels[box] >= number] = 1
+            left[box] = np.minimum(left[box], lit)
+    return left
+
+
+def contact(canvas: Canvas, things: list[Thing], sun: Vector, depth: float) -> Plane:
+    """The dark seam where things rest on the ground, which light from no side reaches.
+
+    Args:
+        canvas: The picture.
+        things: What rests.
+        sun: Direction of the light; the seam is on the side away from it.
+        depth: How dark it is, in [0, 1].
+    """
+    left = np.ones(canvas.shape, dtype=np.float32)
+    for thing in things:
+        moved = replace(
+            thing, y=thing.y + (0.04 - 0.05 * sun[1]) * thing.scale,
+            x=thing.x - 0.05 * sun[0] * thing.scale,
+        )  # fmt: skip
+        box = box_of(moved, canvas.shape)
+        if box is not None:
+            nearest = np.min(distances(moved, box), axis=0)
+            lit = np.clip(nearest / max(0.12 * thing.scale, 1.0), 0, 1)
+            left[box] = np.minimum(left[box], lit)
+    left[canvas.labels > 0] = 1
+    return 1 - np.float32(depth) * (1 - left)
+
+
+def from_outside(rng: Chance, shape: Shape) -> Plane:
+    """The shadow of a building's edge, of a tree, of bars, or of a wall with one window."""
+    height, width = shape
+    side = min(shape)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    angle = rng.uniform(0, 2 * np.pi)
+    along = (x - width / 2) * np.float32(np.cos(angle)) + (y - height / 2) * np.float32(
+        np.sin(angle)
+    )
+    across = (y - height / 2) * np.float32(np.cos(angle)) - (x - width / 2) * np.float32(
+        np.sin(angle)
+    )
+    soft = max(side * rng.uniform(0.002, 0.04), 0.7)
+    kind = rng.choice(["edge", "edge", "tree", "bars", "window"])
+    if kind == "edge":
+        out = 0.5 + (along - rng.uniform(-0.25, 0.25) * side) / soft
+    elif kind == "tree":
+        crown = textures.fractal(rng, shape, side * rng.uniform(0.1, 0.4), 1.8)
+        out = 0.5 + (crown - rng.uniform(-0.5, 0.7)) * side * 0.05 / soft
+    elif kind == "bars":
+        period = side * rng.uniform(0.1, 0.35)
+        out = 0.5 + (np.abs(along % period - period / 2) - period * rng.uniform(0.1, 0.3)) / soft
+    else:
+        a, b = rng.uniform(0.15, 0.4, 2) * side
+        cy, cx = rng.uniform(-0.2, 0.2, 2) * side
+        out = 0.5 + np.minimum(a - np.abs(along - cx), b - np.abs(across - cy)) / soft
+    return np.asarray(gaussian_filter(np.clip(out, 0, 1).astype(np.float32), 0.6))
