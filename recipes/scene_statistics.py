@@ -245,11 +245,12 @@ def rows(pool: Pool, scenes: int, *, regions: bool) -> list[str]:
         f"|---|{'---|' * len(names)}---|",
     ]
     for title in own[0]:
-        low, middle, high = np.percentile([each[title] for each in drawn], [10, 50, 90])
+        values = np.array([each[title] for each in drawn])
+        values = values[~np.isnan(values)]
+        low, middle, high = np.percentile(values, [10, 50, 90]) if values.size else [np.nan] * 3
         cells = [_cell(each[title], low, high) for each in own]
-        lines.append(
-            f"| {title} | {' | '.join(cells)} | {_short(middle)} ({_short(low)} to {_short(high)}) |"
-        )
+        spread = f"{_short(middle)} ({_short(low)} to {_short(high)})" if values.size else "-"
+        lines.append(f"| {title} | {' | '.join(cells)} | {spread} |")
     return lines
 
 

@@ -15,7 +15,7 @@ DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
     "config cube distributed files interruptions kmeans memory metrics models.* moments"
-    " pictures progress regions resample wording",
+    " pictures progress regions resample scene_manifest wording",
     "augment checkpoint devices losses masks mixture objects recipes rendering store surveying"
     " workers",
     "scenes.*",

@@ -14,7 +14,7 @@ from PIL import Image
 from dmssn import scene_folders
 from dmssn.cli import main
 from dmssn.scene_folders import split_names
-from dmssn.scenes import generate_scene, spectra
+from dmssn.scenes import generate_scene, libraries, spectra
 from dmssn.workers import in_order
 
 
@@ -51,12 +51,15 @@ def test_the_command_writes_cubes_masks_pictures_splits_and_a_manifest(written):
     assert manifest["complete"]
     assert manifest["settings"] == {
         "count": 5, "height": 32, "width": 40, "bands": None, "seed": 7,
+        "attributes": [], "stream": "train", "cubes": "files",
     }  # fmt: skip
     names = [entry["name"] for entry in manifest["scenes"]]
     assert names == [f"scene_{i:05d}" for i in range(5)]
     for entry in manifest["scenes"]:
         name = entry["name"]
         scene = generate_scene(entry["seed"], height=32, width=40)
+        assert tuple(entry["attributes"]) == scene.attributes
+        assert {fact: entry[fact] for fact in scene.facts} == scene.facts
         with h5py.File(written / "cubes" / f"{name}.h5") as file:
             np.testing.assert_array_equal(file["dataset"][:], scene.cube.data)
             np.testing.assert_array_equal(file["wavelengths_nm"][:], scene.cube.wavelengths_nm)
@@ -187,8 +190,7 @@ def test_a_setting_that_cannot_be_is_a_usage_error(tokens, tmp_path, capsys):
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
     spectra.spectra_of.cache_clear()
-    spectra._library.cache_clear()
-    monkeypatch.setattr(spectra, "find_spec", lambda name: None)
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
     assert run("-o", tmp_path / "a", "--count", 1) == 1
     assert "pip install 'dmssn[scenes]'" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()

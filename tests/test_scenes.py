@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import constants
 from scipy.ndimage import binary_dilation
 
-from dmssn.scenes import generate_scene, light, materials, shapes, textures
+from dmssn.scenes import generate_scene, shapes, textures
 from dmssn.scenes.arranging import AIRBORNE, NEAR
 from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.composing import SALIENT_FRACTION
-from dmssn.scenes.light import SECOND_RADIATION_NM_K
 from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, distances, paint, unit_area
 from dmssn.scenes.sensor import draw_camera, enlarge, record
@@ -137,45 +135,6 @@ def test_a_background_fills_the_picture_and_is_not_salient(kind):
         assert not canvas.mask.any()
         assert np.min(canvas.planes) >= 0
         assert np.sum(canvas.planes, axis=0).min() > 0.01
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        materials.pigment,
-        materials.made_up,
-        materials.water,
-        lambda rng: materials.grey(rng, 0.02),
-        lambda rng: materials.measured(rng, materials.SOILS + materials.PLANTS),
-    ],
-)
-def test_materials_reflect_between_none_and_all_of_the_light(draw):
-    for seed in range(10):
-        spectra = draw(chance(seed)).spectra
-        assert spectra.shape[1:] == GRID_NM.shape
-        assert 0 < spectra.min() <= spectra.max() <= 1
-
-
-def test_the_library_has_its_named_classes_and_plants_have_a_red_edge():
-    library = spectra_of("train").reflectance
-    named = (
-        *materials.SOILS,
-        *materials.PLANTS,
-        *materials.DRY,
-        *materials.PAVED,
-        *materials.ROOFS,
-        *materials.MADE,
-    )
-    assert set(named) <= set(library)
-    plants = library["canopy"].mean(axis=0)
-    assert plants[GRID_NM == 850][0] > 4 * plants[GRID_NM == 670][0]
-
-
-def test_planck_constant_and_the_peak_of_a_black_body():
-    radiation = constants.h * constants.c / constants.k * 1e9
-    assert pytest.approx(radiation, rel=1e-8) == SECOND_RADIATION_NM_K
-    peak = GRID_NM[light.black_body(4000.0).argmax()]
-    assert abs(peak - constants.value("Wien wavelength displacement law constant") / 4000 * 1e9) < 5
 
 
 def test_textures_are_centred_and_of_unit_spread():

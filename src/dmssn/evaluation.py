@@ -4,9 +4,9 @@ import csv
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES, read_crop, read_mask
 from dmssn.metrics import score
 from dmssn.pictures import PICTURE_SUFFIXES, read_grey
 from dmssn.progress import track
+from dmssn.scene_manifest import attributes_by_scene
 
 MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
 OWN_MARK = ".saliency"
 """Between the name and the suffix of the maps that ``dmssn predict`` writes."""
 EVER_MORE_EXACT = (".png", ".tif", ".npy")
 """Where a folder holds several files of one such map, the last of these counts."""
+
+NONE = "none"
+"""Stands for the scenes that have no attribute."""
 
 FileOrFolder = str | os.PathLike[str]
 
@@ -35,10 +39,12 @@ class Evaluation:
     Attributes:
         scenes: Metric values by scene and by metric (see `dmssn.metrics.score`).
         notes: What looks wrong in a map but could be meant, one sentence each.
+        attributes: Codes of what makes a scene hard, by scene; of generated scenes alone.
     """
 
     scenes: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def metrics(self) -> list[str]:
@@ -62,6 +68,18 @@ class Evaluation:
         columns = {metric: self._defined(metric) for metric in self.metrics}
         return {k: float(v.std()) if v.size else math.nan for k, v in columns.items()}
 
+    @property
+    def by_attribute(self) -> dict[str, "Evaluation"]:
+        """The scenes of each attribute, by its code; those without any are under ``NONE``."""
+        codes = sorted({code for codes in self.attributes.values() for code in codes})
+        parts = {}
+        for code in (*codes, NONE):
+            names = [name for name, has in self.attributes.items() if code in (has or (NONE,))]
+            scenes = {name: self.scenes[name] for name in names if name in self.scenes}
+            if scenes:
+                parts[code] = Evaluation(scenes)
+        return parts
+
     def write_csv(self, path: Path) -> None:
         """Write one line a scene, all digits; an undefined value is ``nan``."""
         with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -71,12 +89,16 @@ class Evaluation:
                 writer.writerow([name, *values.values()])
 
     def to_json(self) -> str:
-        """Scenes, mean, std, counted and notes as JSON; an undefined value is ``null``."""
+        """Scenes, means, std, counted and notes as JSON; an undefined value is ``null``."""
         table = {
             "scenes": {name: _without_nan(values) for name, values in self.scenes.items()},
             "mean": _without_nan(self.mean),
             "std": _without_nan(self.std),
             "counted": self.counted,
+            "by_attribute": {
+                code: {"scenes": len(part.scenes), "mean": _without_nan(part.mean)}
+                for code, part in self.by_attribute.items()
+            },
             "notes": list(self.notes),
         }
         return json.dumps(table, indent=2, allow_nan=False)
@@ -126,7 +148,8 @@ def evaluate(
         finally:  # the first error, or Ctrl-C, ends it all
             pool.shutdown(wait=False, cancel_futures=True)
     notes = tuple(note for _, note in results.values() if note)
-    return Evaluation({name: values for name, (values, _) in results.items()}, notes)
+    scenes = {name: values for name, (values, _) in results.items()}
+    return Evaluation(scenes, notes, _attributes(mask_files))
 
 
 def read_saliency(path: Path) -> NDArray[np.float64]:
@@ -256,6 +279,14 @@ def _match(maps: dict[str, Path], masks: dict[str, Path]) -> None:
     for name, path in maps.items():
         if path.samefile(masks[name]):
             raise ValueError(f"{path} is taken for the map and for the mask of {name}")
+
+
+def _attributes(masks: dict[str, Path]) -> dict[str, list[str]]:
+    """What makes the scenes hard whose masks are FOLDER/masks/NAME.png of a generated FOLDER."""
+    told: dict[str, list[str]] = {}
+    for folder in {path.absolute().parent.parent for path in masks.values()}:
+        told |= attributes_by_scene(folder)
+    return {name: told[name] for name in masks if name in told}
 
 
 def _size(values: NDArray[Any]) -> str:

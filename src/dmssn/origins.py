@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dmssn.datasets.faking import MANIFEST as FAKE
-from dmssn.scene_folders import MANIFEST as GENERATED
+from dmssn.scene_manifest import MANIFEST as GENERATED
 
 
 def made_up(root: Path) -> str:

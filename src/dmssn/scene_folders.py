@@ -8,7 +8,6 @@ FOLDER/splits/SPLIT.txt       names, one a line
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from dmssn.config import GenerateConfig
 from dmssn.files import make_folder, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
+from dmssn.scene_manifest import MANIFEST
 from dmssn.scenes import Scene
 from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request
 from dmssn.scenes.benchmark import check as check_benchmark
@@ -30,7 +30,6 @@ from dmssn.scenes.spectra import Stream, spectra_of
 from dmssn.store import write_json
 from dmssn.workers import in_order
 
-MANIFEST = "scenes.json"
 SPLITS = ("train", "val", "test")
 
 
@@ -145,14 +144,16 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
             found = json.loads(manifest.read_text(encoding="utf-8"))
         except ValueError:
             raise ValueError(f"{manifest} is not JSON; choose another folder") from None
-        if not isinstance(found, dict) or {k: found.get(k) for k in _head(settings)} != _head(
-            settings
-        ):
+        told = found if isinstance(found, dict) else {}
+        if {key: told.get(key) for key in _head(settings)} == _head(settings):
+            return
+        files = {path for path in folder.rglob("*") if path.is_file()}
+        if told.get("complete") is not False or files != {manifest}:
             raise ValueError(
                 f"{folder} holds scenes with other settings; choose another folder, or delete it"
             )
-        return
-    if any(folder.iterdir()):
+        # Nothing was written, perhaps for a setting that cannot be met: others may take it over.
+    elif any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty and holds no {MANIFEST}; choose another folder")
     write_json(manifest, _head(settings) | {"complete": False})
 
@@ -160,19 +161,6 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
 def _head(settings: SceneSettings) -> dict[str, Any]:
     told = asdict(settings) | {"attributes": list(settings.attributes)}  # as JSON has it
     return {"format": FORMAT, "settings": told}
-
-
-def attributes_by_scene(folder: Path) -> Mapping[str, list[str]]:
-    """Codes of each scene's attributes, by its name; empty where the folder is not of scenes.
-
-    Args:
-        folder: A folder of generated scenes, or any other.
-    """
-    try:
-        scenes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["scenes"]
-        return {str(scene["name"]): list(map(str, scene["attributes"])) for scene in scenes}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, Any]:

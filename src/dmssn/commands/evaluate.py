@@ -48,7 +48,8 @@ def main(
     """Score saliency maps against masks of the same names and sizes.
 
     Prints a line a scene, then mean, standard deviation and how many scenes count: those for
-    which the metric is defined. MAE is better low, all others are better high.
+    which the metric is defined. MAE is better low, all others are better high. Of generated
+    scenes it also prints the means of those that share an attribute, such as small objects (SO).
 
     Args:
         maps: Folders or files: NAME.saliency.png as `dmssn predict` writes them, or NAME.png (8 or
@@ -90,6 +91,8 @@ def _print(evaluation: "Evaluation") -> None:
     rows += [["mean", *_numbers(evaluation.mean)], ["std", *_numbers(evaluation.std)]]
     counted = evaluation.counted
     rows.append(["scenes", *(str(counted[metric]) for metric in HEADINGS)])
+    for code, part in evaluation.by_attribute.items():
+        rows.append([f"{code} ({len(part.scenes)})", *_numbers(part.mean)])
     print_table(rows)
 
 

@@ -32,8 +32,8 @@ from dmssn.reproduction.comparing import markdown, results_of
 from dmssn.reproduction.launching import launch
 from dmssn.reproduction.scoring import DETECTOR, MAPS, predict_test_scenes, score_test_scenes
 from dmssn.runs.records import RECIPE, can_be_resumed
-from dmssn.scene_folders import MANIFEST as GENERATED
 from dmssn.scene_folders import generate
+from dmssn.scene_manifest import MANIFEST as GENERATED
 from dmssn.store import write_json
 from dmssn.training.stages import train_detector, train_teacher
 from dmssn.wording import counted

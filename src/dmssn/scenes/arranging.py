@@ -8,6 +8,7 @@ from dmssn.scenes import families
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.objects import Thing, unit_area
 from dmssn.scenes.styles import Style
+from dmssn.scenes.textures import Plane
 
 NEAR = (
     families.ball,
@@ -126,13 +127,16 @@ def draw_plan(rng: Chance, kind: str, style: Style) -> Plan:
     )
 
 
-def arrange(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[Thing]:
+def arrange(
+    rng: Chance, plan: Plan, shape: tuple[int, int], welcome: Plane | None = None
+) -> list[Thing]:
     """The objects of a scene without their materials, in the order they are painted.
 
     Args:
         rng: Source of chance.
         plan: What they have in common.
         shape: (H, W).
+        welcome: Where they are rather found, 0 to 1, shape (H, W); anywhere when None.
     """
     offered = (AFLOAT if plan.afloat else AIRBORNE) if plan.airborne else NEAR
     family = rng.choice(offered)
@@ -151,7 +155,7 @@ def arrange(rng: Chance, plan: Plan, shape: tuple[int, int]) -> list[Thing]:
             scale = min(scale, 0.55 * lattice[0])
         scale = max(scale, SMALLEST.get(family, 1.0))
         if lattice is None:
-            y, x = _free_place(rng, plan, shape, scale, things)
+            y, x = _free_place(rng, plan, shape, scale, things, welcome)
             turn = _turn(rng, plan, family in UPRIGHT)
         else:
             y, x = lattice[1][index]
@@ -186,7 +190,12 @@ def _turn(rng: Chance, plan: Plan, upright: bool) -> float:
 
 
 def _free_place(
-    rng: Chance, plan: Plan, shape: tuple[int, int], scale: float, others: list[Thing]
+    rng: Chance,
+    plan: Plan,
+    shape: tuple[int, int],
+    scale: float,
+    others: list[Thing],
+    welcome: Plane | None,
 ) -> tuple[float, float]:
     """The centre, of those tried, where an object hides and loses least."""
     size = np.array(shape)
@@ -199,7 +208,8 @@ def _free_place(
             for o in others
         )
         outside = max(0.0, scale - y, scale - x, y + scale - shape[0], x + scale - shape[1])
-        cost = hidden + (0 if plan.cut else 0.8) * outside / scale + 0.05 * rng.random()
+        away = 0.0 if welcome is None else 1 - float(welcome[int(y), int(x)])
+        cost = away + hidden + (0 if plan.cut else 0.8) * outside / scale + 0.05 * rng.random()
         if cost < least:
             best, least = (y, x), cost
     return best

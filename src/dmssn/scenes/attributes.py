@@ -82,6 +82,8 @@ class Evidence:
         shade: Light that reaches each pixel over full light, shape (H, W).
         clean: Brightness without noise, the mean over the bands, shape (H, W).
         materials: Materials that cover 2 % of the background or more.
+        gain: What a file multiplies each band by before anyone sees it, shape (B,), such as
+            1 / white for a cube of reflectance; 1 when None.
     """
 
     data: NDArray[np.float32]
@@ -91,6 +93,7 @@ class Evidence:
     shade: NDArray[np.float32]
     clean: NDArray[np.float32]
     materials: int
+    gain: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +119,9 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
 
     Returns:
         Codes of ``ATTRIBUTES`` in their order; and numbers for a file of JSON: share that is
-        salient, objects, largest Delta E 2000, least and greatest spectral angle, shares of
-        saturated and shaded pixels and of the background's edges, its materials. A quantity that
-        the scene does not have is None.
+        salient, objects, largest Delta E 2000, least and greatest spectral angle, ratio of
+        textures farthest from 1, shares of saturated and shaded pixels and of the background's
+        edges, its materials. A quantity that the scene does not have is None.
     """
     labels = evidence.labels
     sizes = np.bincount(labels.ravel())
@@ -136,19 +139,28 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
         "MS": contrast is not None and _same_material(contrast),
         "MO": objects.size >= 2,
     }
-    colour = None if contrast is None else contrast.delta_e
     facts = {
         "salient_fraction": round(float(salient), 5),
         "objects": int(objects.size),
-        "delta_e": None if colour is None else round(float(colour.max()), 2),
-        "least_angle": None if contrast is None else round(float(contrast.angle.min()), 4),
-        "greatest_angle": None if contrast is None else round(float(contrast.angle.max()), 4),
+        **_extremes(contrast),
         "saturated": round(saturated, 4),
         "shaded": round(shaded, 4),
         "edges": round(edges, 4),
         "materials": evidence.materials,
     }
     return tuple(code for code in ATTRIBUTES if holds[code]), facts
+
+
+def _extremes(contrast: Contrast | None) -> dict[str, float | None]:
+    """What an object of a scene has most or least of."""
+    if contrast is None:
+        return dict.fromkeys(("delta_e", "least_angle", "greatest_angle", "texture"))
+    return {
+        "delta_e": None if contrast.delta_e is None else round(float(contrast.delta_e.max()), 2),
+        "least_angle": round(float(contrast.angle.min()), 4),
+        "greatest_angle": round(float(contrast.angle.max()), 4),
+        "texture": round(float(contrast.texture[np.abs(np.log(contrast.texture)).argmax()]), 3),
+    }
 
 
 def _same_colour(contrast: Contrast) -> bool:
@@ -244,6 +256,8 @@ def _delta_e(
     if not colours.true:
         return None
     to_xyz = np.linalg.inv(XYZ_TO_SRGB) @ colours.weights.toarray()
+    if evidence.gain is not None:
+        to_xyz = to_xyz * evidence.gain
     white = to_xyz @ evidence.white
     brightest = float(np.quantile(evidence.data[::3, ::3] @ to_xyz[1].astype(np.float32), 0.995))
     level = np.clip(brightest / white[1], 1e-6, 1)

@@ -13,14 +13,18 @@ from dmssn.scenes.materials import Material
 def plain(rng: Chance, canvas: Canvas) -> list[Material]:
     """One sheet of cloth, card, wall or table top, often nearly black; a second one at times."""
     sheets = [laying.sheet(rng)]
-    laying.lay(rng, canvas, sheets[0], vary=rng.uniform(0.01, 0.12))
+    laying.lay(rng, canvas, sheets[0], vary=rng.uniform(0.01, 0.12), made="any")
     if rng.one_in(0.12):
         sheets.append(laying.sheet(rng))
-        laying.lay(rng, canvas, sheets[-1], vary=0.03, coverage=laying.pattern(rng, canvas))
+        laying.lay(
+            rng, canvas, sheets[-1], vary=0.03, coverage=laying.pattern(rng, canvas), made="any"
+        )
     if rng.one_in(0.3):  # a table before a wall
         sheets.append(laying.sheet(rng))
         below = laying.below(rng, canvas, rng.uniform(0.25, 0.8), wobble=0)
-        laying.lay(rng, canvas, sheets[-1], vary=rng.uniform(0.01, 0.15), coverage=below)
+        laying.lay(
+            rng, canvas, sheets[-1], vary=rng.uniform(0.01, 0.15), coverage=below, made="any"
+        )
     if rng.one_in(0.08):
         laying.chart(rng, canvas)
     return sheets
@@ -78,7 +82,14 @@ def paved(rng: Chance, canvas: Canvas) -> list[Material]:
     tone = np.exp(rng.normal(0, rng.uniform(0.03, 0.3), owner.shape)).astype(np.float32)
     for index, material in enumerate(palette):
         own = np.ones(canvas.shape, np.float32) if index == 0 else (owner[cell] == index)
-        laying.lay(rng, canvas, material, rng.uniform(0.03, 0.2), np.asarray(own, dtype=np.float32))
+        laying.lay(
+            rng,
+            canvas,
+            material,
+            rng.uniform(0.03, 0.2),
+            np.asarray(own, dtype=np.float32),
+            made="any",
+        )
     canvas.dim(tone[cell])
     joint = np.clip(0.5 + size * rng.uniform(0.01, 0.06) - gap, 0, 1)
     if kind in ("bricks", "tiles", "cobbles") and rng.one_in(0.6):
@@ -131,7 +142,7 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
 def coast(rng: Chance, canvas: Canvas) -> list[Material]:
     """Water and a shore of sand, plants and paving along one side; or open water."""
     sea = materials.water(rng)
-    laying.lay(rng, canvas, sea, vary=rng.uniform(0.01, 0.12))
+    laying.lay(rng, canvas, sea, vary=rng.uniform(0.01, 0.12), made="water")
     palette = [sea]
     laying.grain(rng, canvas, rng.uniform(0.01, 0.12))
     if rng.one_in(0.75):

@@ -38,7 +38,7 @@ SMALLEST_NATIVE_SIDE = 36
 """An enlarged scene had at least this many rows and columns before."""
 LEAST_PIXELS = 3
 """Pixels of a scene that are salient at least."""
-ATTEMPTS = 300
+ATTEMPTS = 500
 """Scenes drawn before attributes asked for are given up."""
 
 
@@ -159,8 +159,11 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
         style = replace(style, metamers=False)
     factor = _enlargement(rng, kind, min(request.height, request.width))
     shape = (-(-request.height // factor), -(-request.width // factor))
+    numbers = "counts" if request.bits else draw_numbers(rng)
+    bits = request.bits or rng.choice(BITS)
+    white_out = numbers == "reflectance"
     try:
-        stage = set_stage(rng, shape, kind, camera, style)
+        stage = set_stage(rng, shape, kind, camera, style, white_out=white_out)
     except NoMetamer:
         return None
     labels = _labels(stage, factor)[: request.height, : request.width]
@@ -169,8 +172,6 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
     shown = np.count_nonzero(labels) >= LEAST_PIXELS and stage.canvas.mask.any()
     if not (shown and low <= share <= high):
         return None
-    numbers = "counts" if request.bits else draw_numbers(rng)
-    bits = request.bits or rng.choice(BITS)
     radiance = _radiance(rng, stage, camera, sharp=factor > 1)
     clean = radiance.mean(axis=2)
     gain = detect(rng, radiance, style.over)
@@ -184,9 +185,10 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
             shade=stage.shade,
             clean=clean,
             materials=stage.materials,
+            gain=1 / camera.levels(white) if white_out else None,
         )
     )
-    data = write(rng, radiance, white.astype(np.float32), numbers, bits)
+    data = write(rng, radiance, white, numbers, bits)
     if factor > 1:
         wide = (shape[0] * factor, shape[1] * factor)
         data = enlarge(data, wide, whole=numbers == "counts")

@@ -24,7 +24,7 @@ def stain(rng: Chance, canvas: Canvas) -> None:
             continue
         soft = max(thing.scale * rng.uniform(0.05, 0.5), 1.0)
         inside = np.clip(0.5 - np.min(distances(thing, box), axis=0) / soft, 0, 1)
-        change = rng.uniform(0.45, 0.85) if rng.one_in(0.75) else rng.uniform(1.1, 1.4)
+        change = rng.uniform(0.55, 0.9) if rng.one_in(0.8) else rng.uniform(1.05, 1.2)
         canvas.dim((1 + (np.float32(change) - 1) * inside).astype(np.float32), box)
 
 
@@ -35,7 +35,7 @@ def lumps(rng: Chance, canvas: Canvas, palette: list[Material], sun: Vector) -> 
         What was painted, for its shadows.
     """
     coverages = [canvas.coverage(material) for material in palette]
-    size, things = rng.spread(0.01, 0.07), []
+    size, things = rng.spread(0.01, 0.05), []
     for _ in range(rng.integer(2, 12)):
         family = rng.choice(ROUND)
         thing = _somewhere(rng, canvas, family(rng), [], size * rng.uniform(0.6, 1.4))
@@ -62,6 +62,6 @@ def _somewhere(
         x=rng.uniform(0, width),
         scale=max(size * min(canvas.shape), 1.0),
         angle=rng.uniform(0, 2 * np.pi),
-        relief=rng.uniform(0.5, 1),
-        ambient=rng.uniform(0.3, 0.7),
+        relief=rng.uniform(0.3, 0.7),
+        ambient=rng.uniform(0.5, 0.8),
     )

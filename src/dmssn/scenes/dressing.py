@@ -21,9 +21,9 @@ from dmssn.scenes.styles import Style
 
 TARGETS = 10
 """Spectra tried for a metamer to be like."""
-TRIES = 10
+TRIES = 12
 """Materials tried for one as far from the background as was drawn."""
-CONTRAST_NEAR, CONTRAST_AIRBORNE = (0.35, 1.6), (0.18, 0.9)
+CONTRAST_NEAR, CONTRAST_AIRBORNE = (0.4, 3.0), (0.18, 0.9)
 """Least and greatest contrast drawn, of objects seen from nearby and from the air."""
 
 
@@ -39,6 +39,8 @@ def dress(
     camera: Camera,
     lights: list[Spectrum],
     plan: Plan,
+    *,
+    white_out: bool,
 ) -> list[Thing]:
     """Choose what objects are made of.
 
@@ -50,13 +52,15 @@ def dress(
         camera: What sees them.
         lights: Spectra (G,) of what lights them, the main one first.
         plan: What they have in common.
+        white_out: Whether the file holds reflectance, its bands divided by those of white.
 
     Raises:
         NoMetamer: They are to be of the background's colour, and nothing tried can be.
     """
     seen = camera.response * (lights[0][:, None] / lights[0].mean())
     if style.metamers:
-        twins = _twins(rng, canvas, camera, lights, seen)
+        gain = 1 / camera.levels(lights[0] @ camera.response) if white_out else None
+        twins = _twins(rng, canvas, camera, lights, seen, gain)
         return [replace(thing, twins=twins, relief=0.0, pattern=0.0) for thing in things]
     if style.akin:
         return [_akin(rng, canvas, thing) for thing in things]
@@ -72,9 +76,10 @@ def _twins(
     camera: Camera,
     lights: list[Spectrum],
     seen: NDArray[np.float64],
+    gain: NDArray[np.float64] | None,
 ) -> Material:
     """A spectrum for each of the canvas, of the same colour and otherwise another."""
-    functionals = colour_functionals(lights, camera.response, camera.wavelengths_nm)
+    functionals = colour_functionals(lights, camera.response, camera.wavelengths_nm, gain)
     originals = np.stack(canvas.spectra)
     for _ in range(TARGETS):
         found = metamers(originals, _any(rng).spectra[0], functionals, seen)

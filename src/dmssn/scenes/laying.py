@@ -103,6 +103,7 @@ def lay(
     vary: float,
     coverage: Plane | None = None,
     horizon: float | None = None,
+    made: str = "natural",
 ) -> None:
     """Cover the canvas, or part of it, with a material that varies from place to place.
 
@@ -113,10 +114,11 @@ def lay(
         vary: Relative standard deviation of the brightness.
         coverage: How much of each pixel, (H, W); all when None.
         horizon: Row, as a share of the height, that its texture recedes to.
+        made: Kind of its texture, of ``textures.SURFACES``.
     """
     if coverage is None:
         coverage = np.ones(canvas.shape, dtype=np.float32)
-    weights = textures.abundances(rng, canvas.shape, len(material.spectra), vary)
+    weights = textures.abundances(rng, canvas.shape, len(material.spectra), vary, made)
     if horizon is not None:
         weights = textures.receding(weights, horizon)
     canvas.cover(material, coverage, weights)

@@ -15,8 +15,8 @@ ABSORPTION_NM = ((760, 5, 0.5), (940, 20, 0.5), (1130, 25, 0.5), (1395, 40, 0.97
 """Where air takes sunlight: centre, width and greatest share taken; oxygen, then water vapour."""
 DAYLIGHT_END_NM = 830
 """Up to here the tables of daylight have in them what air takes."""
-LAMPS = {"incandescent": 0.5, "led": 0.23, "fluorescent": 0.2, "discharge": 0.07}
-"""Chance of each kind of lamp; cameras need infrared, so that most benches have the first."""
+LAMPS = {"incandescent": 0.42, "led": 0.2, "fluorescent": 0.16, "discharge": 0.04, "daylight": 0.18}
+"""Chance of each kind of lamp, and of a window; cameras need infrared, so the first is usual."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,8 @@ def lamp(rng: Chance) -> Spectrum:
     kind = rng.choice(list(LAMPS), p=list(LAMPS.values()))
     if kind == "incandescent":
         power = black_body(rng.uniform(2600, 4500)) if rng.one_in(0.5) else _mixed(rng, kind)
+    elif kind == "daylight":
+        power = _mixed(rng, kind)
     else:
         power = _mixed(rng, kind) + rng.spread(0.02, 0.2) * black_body(rng.uniform(2600, 3200))
     power = power * (GRID_NM / 550) ** rng.normal(0, 0.15)

@@ -58,7 +58,8 @@ def charted(rng: Chance) -> Material:
     end = float(base[-1])  # held since the end of the chart
     level = max(end, rng.uniform(0.45, 0.95)) if rng.one_in(0.75) else end * rng.uniform(0.7, 1.1)
     infrared = _edge(rng.uniform(725, 800), rng.uniform(6, 15))
-    base = (base * (1 - infrared) + level * infrared) * _organic(rng)
+    tail = level * (1 + 0.03 * _smooth(rng, 60))
+    base = (base * (1 - infrared) + tail * infrared) * _organic(rng)
     material = varied(rng, np.clip(base, 0.002, 1))
     return Material(material.spectra, _finish(rng))
 
@@ -91,14 +92,16 @@ def grey(rng: Chance, level: float) -> Material:
     ripple = 1 + _smooth(rng, rng.uniform(60, 300)) * rng.uniform(0.01, 0.1)
     tint = 1 + rng.normal(0, 0.12) * (GRID_NM - 550) / 150 * (GRID_NM < 700)
     # Many black dyes are bright in the near infrared.
-    rise = _edge(rng.uniform(690, 800), rng.uniform(15, 60)) * rng.choice([0.0, rng.uniform(0, 4)])
-    base = level * np.clip(ripple * tint, 0.3, 2) * (1 + rise)
+    rise = rng.uniform(0, 4) * _edge(rng.uniform(680, 800), rng.uniform(15, 60))
+    base = level * np.clip(ripple * tint, 0.3, 2) * (1 + rng.choice([0, 1], p=[0.4, 0.6]) * rise)
+    if level < 0.08:  # and in the violet
+        base = base * (1 + rng.uniform(0, 3) * np.exp(-(GRID_NM - GRID_NM[0]) / 25))
     return varied(rng, np.clip(base, 0.002, 0.95) * _organic(rng))
 
 
 def pigment(rng: Chance) -> Material:
     """A dye, fruit, plastic or paint with a colour: an edge, a bump or a notch in the visible."""
-    floor, top = rng.uniform(0.01, 0.12), rng.uniform(0.25, 0.9)
+    floor, top = rng.spread(0.008, 0.12), rng.uniform(0.25, 0.9)
     kind = rng.choice(["edge", "edge", "bump", "bump", "notch"])
     if kind == "edge":  # yellow, orange, red
         curve = _edge(rng.uniform(480, 640), rng.uniform(6, 25))

@@ -19,17 +19,16 @@ Table = NDArray[np.float64]
 
 LEAST_STRENGTH = 0.003
 """Functionals in which colours differ by less than this share of what they have in common are left
-out. That costs a Delta E of about 0.05, and of 1 at the very most, and spares metamers ripples that
-no surface has: an eye's colours and those of a camera's bands are nearly the same.
+out. That costs a Delta E of 0.04 or so, 0.3 at most, and spares metamers ripples that no surface
+has: an eye's colours and those of a camera's bands are nearly the same.
 """
-
 REFLECTANCE = (0.002, 1.0)
 """Least and greatest reflectance of a metamer."""
 INNER = (0.004, 0.98)
 """Bounds that the rounds aim at, so that the last correction stays within ``REFLECTANCE``."""
 SMOOTH_NM = 12.0
 """Standard deviation of the bumps by which a spectrum is corrected to the colour wanted."""
-ROUNDS = 24
+ROUNDS = 12
 """Corrections to the bounds and to the colour, in turn."""
 OVERSHOOTS = (1, 3, 10, 30, 100)
 """How many times as far as the shape wanted a metamer aims, in turn, until it differs enough: where
@@ -56,7 +55,7 @@ def colour_functionals(
         camera_response: What each band makes of a spectrum, shape (G, B).
         wavelengths_nm: Band centres, shape (B,).
         gain: What each band is multiplied by before it is rendered, shape (B,), such as 1 / white
-            for a cube of reflectance; the bands as they are count too.
+            for a cube of reflectance; 1 when None.
 
     Returns:
         Orthonormal functionals with the same span but for ``LEAST_STRENGTH``, shape (G, M).
@@ -71,11 +70,9 @@ def colour_functionals(
             "metamers need a camera whose bands cover 450-650 nm closely, "
             f"got {wavelengths_nm.size} bands in {low:.0f}-{high:.0f} nm"
         )
-    response = np.asarray(camera_response, dtype=float)
-    views = [colour_matching(GRID_NM), response @ colours.weights.T]
-    if gain is not None:
-        views.append((response * gain) @ colours.weights.T)
-    columns = np.hstack([light[:, None] * view for light in lights for view in views])
+    written = np.asarray(camera_response * (1 if gain is None else gain), dtype=float)
+    views = np.hstack([colour_matching(GRID_NM), written @ colours.weights.T])
+    columns = np.hstack([light[:, None] * views for light in lights])
     columns /= np.linalg.norm(columns, axis=0)
     left, strength, _ = np.linalg.svd(columns, full_matrices=False)
     return np.asarray(left[:, strength > LEAST_STRENGTH * strength[0]])
@@ -105,16 +102,13 @@ def metamers(of: Table, toward: Spectrum, functionals: Table, seen: Table) -> Ta
     left = np.arange(len(of))
     for overshoot in OVERSHOOTS:
         start = of[left]
-        away = _feasible(
-            start + overshoot * (goal[left] - start), colours[left], functionals, correct
-        )
-        away -= start
+        aim = start + overshoot * (goal[left] - start)
+        away = _feasible(aim, colours[left], functionals, correct) - start
         # Between an original and its metamer, and beyond, every spectrum has the same colour.
-        needed = _needed(start @ seen, away @ seen)
-        least = 1 if overshoot == 1 else 0
-        reach = np.minimum(_room(start, away), np.maximum(needed, least))
-        done = needed <= reach
-        out[left[done]] = (start + reach[:, None] * away)[done]
+        room, needed = _room(start, away), _needed(start @ seen, away @ seen)
+        done = np.isfinite(needed) & (needed <= room)
+        reach = np.minimum(room, np.maximum(needed, 1 if overshoot == 1 else 0))[done]
+        out[left[done]] += reach[:, None] * away[done]
         left = left[~done]
         if left.size == 0:
             return out

@@ -50,6 +50,11 @@ class Camera:
     wavelengths_nm: NDArray[np.float64]
     response: NDArray[np.float32]
 
+    @staticmethod
+    def levels(white: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What a cube of reflectance is divided by: the signal of white, where there is any."""
+        return np.maximum(white, 0.02 * float(white.max()))
+
     @property
     def sees_colour(self) -> bool:
         """Whether its bands tell the colours of things as a person sees them."""
@@ -167,14 +172,14 @@ def detect(rng: Chance, radiance: NDArray[np.float32], over: float) -> float:
     exposure = rng.uniform(0.5, 0.98) if rng.one_in(0.95) else rng.uniform(0.1, 0.4)
     gain = (1.0 if over else exposure) / top
     electrons, read = rng.spread(4e3, 2e6), rng.spread(3e-5, 3e-3)
-    if rng.one_in(0.12):  # in poor light
+    if rng.one_in(0.08):  # in poor light
         electrons, read = rng.spread(1e3, 2e4), rng.spread(1e-3, 6e-3)
     level = np.ones(bands, dtype=np.float32)
     if rng.one_in(0.15):
         level[rng.integers(bands, 1 + bands // 40)] = rng.uniform(2, 8)
     slope, offset = _stripes(rng, width, bands, read)
-    stuck = rng.integers(bands, 1) if rng.one_in(0.06) and bands > 8 else rng.integers(bands, 0)
-    held = 0.0 if rng.one_in(0.8) else rng.uniform(0, 1)
+    stuck = rng.integers(bands, 1 if rng.one_in(0.06) and bands > 8 else 0)
+    held = rng.uniform(0, 0.3) if bands >= 60 and rng.one_in(0.3) else 0.0
     rows = max(1, BLOCK_VALUES // (width * bands))
     for first in range(0, height, rows):
         signal = radiance[first : first + rows]
@@ -210,7 +215,7 @@ def _stripes(
 def write(
     rng: Chance,
     signal: NDArray[np.float32],
-    white: NDArray[np.float32],
+    white: NDArray[np.float64],
     numbers: Numbers,
     bits: int,
 ) -> NDArray[np.float32]:
@@ -237,7 +242,7 @@ def write(
         return np.clip(signal, 0, steps, out=signal)
     signal *= np.float32(1 / steps)
     if numbers == "reflectance":
-        signal /= np.maximum(white, 0.02 * float(white.max()))
+        signal /= Camera.levels(white).astype(np.float32)
         return np.clip(signal, -0.2, 2, out=signal)
     signal *= np.float32(factor)
     return signal

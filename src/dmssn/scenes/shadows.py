@@ -63,7 +63,7 @@ def contact(canvas: Canvas, things: list[Thing], sun: Vector, depth: float) -> P
 
 
 def from_outside(rng: Chance, shape: Shape) -> Plane:
-    """The shadow of a building's edge, of a tree, of bars, or of a wall with one window."""
+    """Shadow of a building's edge, a tree, bars, a wall with a window; or a lamp's pool."""
     height, width = shape
     side = min(shape)
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -74,8 +74,8 @@ def from_outside(rng: Chance, shape: Shape) -> Plane:
     across = (y - height / 2) * np.float32(np.cos(angle)) - (x - width / 2) * np.float32(
         np.sin(angle)
     )
-    soft = max(side * rng.uniform(0.002, 0.04), 0.7)
-    kind = rng.choice(["edge", "edge", "tree", "bars", "window"])
+    soft = max(side * rng.spread(0.004, 0.15), 0.7)
+    kind = rng.choice(["edge", "tree", "tree", "bars", "window", "pool"])
     if kind == "edge":
         out = 0.5 + (along - rng.uniform(-0.25, 0.25) * side) / soft
     elif kind == "tree":
@@ -84,6 +84,12 @@ def from_outside(rng: Chance, shape: Shape) -> Plane:
     elif kind == "bars":
         period = side * rng.uniform(0.1, 0.35)
         out = 0.5 + (np.abs(along % period - period / 2) - period * rng.uniform(0.1, 0.3)) / soft
+    elif kind == "pool":
+        out = np.exp(
+            -((along - rng.normal(0, 0.2) * side) ** 2 + across**2)
+            / rng.uniform(0.02, 0.15)
+            / side**2
+        )
     else:
         a, b = rng.uniform(0.15, 0.4, 2) * side
         cy, cx = rng.uniform(-0.2, 0.2, 2) * side

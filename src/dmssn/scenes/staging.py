@@ -63,7 +63,13 @@ class Stage:
 
 
 def set_stage(
-    rng: Chance, shape: tuple[int, int], kind: str, camera: Camera, style: Style
+    rng: Chance,
+    shape: tuple[int, int],
+    kind: str,
+    camera: Camera,
+    style: Style,
+    *,
+    white_out: bool,
 ) -> Stage:
     """Paint a scene.
 
@@ -73,6 +79,7 @@ def set_stage(
         kind: Of the background, of ``KINDS``.
         camera: What it is painted for.
         style: How it is made hard.
+        white_out: Whether the file holds reflectance.
 
     Raises:
         NoMetamer: Its objects are to be of the background's colour, and nothing tried can be.
@@ -86,8 +93,9 @@ def set_stage(
     outdoors = kind != "plain" and (kind not in ("ground", "paved") or rng.one_in(0.7))
     direct = light.sunlight(rng) if outdoors else light.lamp(rng)
     fill = light.sky(rng.uniform(5800, 9000)) if outdoors else light.lamp(rng)
-    things = arrange(rng, plan, shape)
-    things = dress(rng, canvas, things, style, camera, [direct, fill], plan)
+    water = canvas.coverage(palette[0]) if kind == "coast" else None
+    things = arrange(rng, plan, shape, None if water is None else water / water.max())
+    things = dress(rng, canvas, things, style, camera, [direct, fill], plan, white_out=white_out)
     for number, thing in enumerate(things, start=1):
         paint(rng, canvas, thing, sun, number)
     screen = None
@@ -141,7 +149,8 @@ def _distract(
         distractors.stain(rng, canvas)
         told.append("stains")
     near = kind in ("plain", "ground", "paved", "horizon")
-    if near and not style.metamers and rng.one_in(0.4 if style.busy else 0.12):
+    plain_to_see = not (style.metamers or style.akin or style.small)  # the objects
+    if near and plain_to_see and rng.one_in(0.4 if style.busy else 0.12):
         lumps = distractors.lumps(rng, canvas, palette, sun)
         told.append("lumps")
     return told, lumps

@@ -40,7 +40,7 @@ def draw_style(rng: Chance, wanted: Collection[str]) -> Style:
     metamers = "CS" in wanted or ("MS" not in wanted and rng.one_in(0.1))
     akin = "MS" in wanted or (not metamers and rng.one_in(0.1))
     harsh = "HDR" in wanted or rng.one_in(0.15)
-    dark = harsh and rng.one_in(0.6)
+    dark = harsh and rng.one_in(0.5)
     return Style(
         busy="CB" in wanted or rng.one_in(0.15),
         metamers=metamers,

@@ -151,10 +151,24 @@ def courses(
     return cell.reshape(shape), gap.astype(np.float32)
 
 
-def surface(rng: Chance, shape: Shape) -> Plane:
-    """The texture of some surface: smooth, mottled, rough, woven, brushed or speckled."""
+SURFACES = {
+    "any": ("smooth", "mottled", "rough", "woven", "brushed", "speckled"),
+    "natural": ("mottled", "mottled", "rough", "rough", "speckled"),
+    "water": ("smooth", "mottled"),
+}
+"""Textures of what is made, of soil and plants, and of water."""
+
+
+def surface(rng: Chance, shape: Shape, made: str = "any") -> Plane:
+    """The texture of some surface.
+
+    Args:
+        rng: Source of chance.
+        shape: (H, W).
+        made: What it is the surface of, of ``SURFACES``.
+    """
     side = min(shape)
-    kind = rng.choice(["smooth", "mottled", "rough", "woven", "brushed", "speckled"])
+    kind = rng.choice(SURFACES[made])
     if kind == "smooth":
         return fractal(rng, shape, side, 3.0)
     if kind == "mottled":
@@ -183,7 +197,7 @@ def receding(planes: Plane, line: float) -> Plane:
     return planes[:, rows[:, None], np.floor(columns).astype(np.intp) % width]
 
 
-def abundances(rng: Chance, shape: Shape, count: int, vary: float) -> Plane:
+def abundances(rng: Chance, shape: Shape, count: int, vary: float, made: str = "any") -> Plane:
     """Shares of a material's ``count`` spectra times its brightness, shape (count, H, W).
 
     Args:
@@ -191,11 +205,13 @@ def abundances(rng: Chance, shape: Shape, count: int, vary: float) -> Plane:
         shape: (H, W).
         count: Spectra of the material; the first has the largest share.
         vary: Relative standard deviation of the brightness.
+        made: What they are on, of ``SURFACES``.
     """
-    brightness = np.exp(vary * np.clip(surface(rng, shape), -3, 3))
+    brightness = np.exp(vary * np.clip(surface(rng, shape, made), -3, 3))
     out = np.empty((count, *shape), dtype=np.float32)
+    most = 0.2 if made == "water" else rng.uniform(0.1, 0.8)
     for index in range(1, count):
         field = fractal(rng, shape, min(shape) * rng.uniform(0.1, 0.6))
-        out[index] = np.clip(0.25 + 0.2 * field, 0, 0.5) * rng.uniform(0.3, 1)
+        out[index] = np.clip(0.25 + 0.2 * field, 0, 0.5) * most
     out[0] = 1 - out[1:].sum(axis=0)
     return np.asarray(out * brightness, dtype=np.float32)
