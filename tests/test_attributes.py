@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from dmssn.rendering import palette
@@ -121,6 +122,22 @@ def test_one_object_of_another_colour_is_enough_against_colour_similarity():
     assert facts["delta_e"] > 1
 
 
+def test_an_object_is_compared_with_what_is_around_it_alone():
+    evidence = scene(turned(0.2))
+    evidence.labels[40:52, 40:52] = 2
+    evidence.data[40:52, 40:52] = turned(0.2)
+    evidence.data[:, 30:] *= 0.5  # the second object is on another background, of its own colour
+    found, facts = measure(evidence)
+    assert "CS" in found
+    assert facts["greatest_angle"] == pytest.approx(0.2, abs=1e-3)
+
+
+def test_what_the_lens_spreads_of_an_object_is_not_its_surround():
+    evidence = scene(turned(0.2))
+    evidence.data[distance_transform_edt(evidence.labels == 0) <= 2] = turned(0.2)
+    assert measure(evidence)[1]["least_angle"] == pytest.approx(0.2, abs=1e-3)
+
+
 def test_colours_agree_with_scikit_image():
     """White is 1 in every band, so that the scene's colours are sRGB's."""
     rng = np.random.default_rng(1)
@@ -171,7 +188,8 @@ def test_without_true_colour_brightness_decides(log_ratio, other):
 
 
 @pytest.mark.parametrize(
-    ("object_side", "contrast", "other"), [(12, 1.9, False), (12, 2.1, True), (7, 2.1, False)]
+    ("object_side", "contrast", "other"),
+    [(12, 1.9, False), (12, 2.1, True), (12, 1 / 2.1, True), (7, 2.1, False)],
 )
 def test_the_same_material_in_another_texture_is_material_similarity(object_side, contrast, other):
     evidence = scene(object_side=object_side)
@@ -194,13 +212,18 @@ def test_five_materials_are_a_complex_background(materials, edges, busy):
 
 
 @pytest.mark.parametrize(("period", "busy"), [(64, False), (8, True)])
-def test_a_background_full_of_edges_is_complex_and_its_objects_edges_do_not_count(period, busy):
+def test_a_background_full_of_edges_is_complex(period, busy):
     evidence = scene()
     evidence.clean[:] *= np.where(np.arange(64) % period < period / 2, 1.0, 2.0)
-    evidence.clean[evidence.labels > 0] = 5
     found, facts = measure(evidence)
     assert ("CB" in found) == busy
     assert facts["edges"] > 0
+
+
+def test_the_outline_of_an_object_is_no_edge_of_the_background():
+    evidence = scene(number=3)
+    evidence.clean[evidence.labels > 0] *= 5
+    assert measure(evidence)[1]["edges"] == 0
 
 
 def test_a_scene_without_objects_or_without_background_has_nothing_to_compare():

@@ -60,11 +60,12 @@ def lab(reflectance, light):
 @given(seed=st.integers(0, 2**32 - 1), last_nm=st.sampled_from([680.0, 1000.0, 1700.0]))
 def test_metamers_agree_in_colour_and_differ_to_the_camera(seed, last_nm):
     trial = Trial(seed, last_nm)
+    trial.of *= np.array([[1.0], [0.5], [0.2], [0.1]])  # some have little room left
     found = trial.metamers()
     assume(found is not None)
     functionals = trial.functionals()
     np.testing.assert_allclose(found @ functionals, trial.of @ functionals, rtol=0, atol=1e-6)
-    assert found.min() >= REFLECTANCE[0] - 1e-12
+    assert found.min() >= min(REFLECTANCE[0], trial.of.min()) - 1e-12
     assert found.max() <= REFLECTANCE[1] + 1e-12
     assert spectral_angle(trial.of @ trial.seen, found @ trial.seen).min() >= APART_RAD * 0.9999
 

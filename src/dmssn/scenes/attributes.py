@@ -130,7 +130,7 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
     off, nearest = _nearest_object(labels)
     contrast = _contrast(evidence, objects, sizes, off, nearest)
     saturated, shaded = _saturated(evidence.data), float((evidence.shade < DEEP_SHADE).mean())
-    edges = _edges(evidence.clean, off > GAP)
+    edges = _edges(evidence.clean, off > GAP + 3 * EDGE_BLUR)
     holds = {
         "CB": edges >= EDGE_SHARE or evidence.materials >= MATERIALS,
         "CS": contrast is not None and _same_colour(contrast),

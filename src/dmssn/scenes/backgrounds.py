@@ -79,17 +79,11 @@ def paved(rng: Chance, canvas: Canvas) -> list[Material]:
     ]
     owner = rng.integers(len(palette) + 2, int(cell.max()) + 1)  # mostly the first
     owner[owner >= len(palette)] = 0
+    made = "wood" if kind == "planks" else "natural"
     tone = np.exp(rng.normal(0, rng.uniform(0.03, 0.3), owner.shape)).astype(np.float32)
     for index, material in enumerate(palette):
-        own = np.ones(canvas.shape, np.float32) if index == 0 else (owner[cell] == index)
-        laying.lay(
-            rng,
-            canvas,
-            material,
-            rng.uniform(0.03, 0.2),
-            np.asarray(own, dtype=np.float32),
-            made="any",
-        )
+        own = (owner[cell] == index).astype(np.float32) if index else None
+        laying.lay(rng, canvas, material, rng.uniform(0.03, 0.2), own, made=made)
     canvas.dim(tone[cell])
     joint = np.clip(0.5 + size * rng.uniform(0.01, 0.06) - gap, 0, 1)
     if kind in ("bricks", "tiles", "cobbles") and rng.one_in(0.6):

@@ -104,10 +104,6 @@ class Chance:
         """True with the given chance, in [0, 1]."""
         return self.random() < chance
 
-    def order(self, count: int) -> NDArray[np.intp]:
-        """The numbers from 0 to count - 1 in some order."""
-        return np.argsort(self.random(count), kind="stable")
-
     def shares(self, weights: ArrayLike) -> NDArray[np.float64]:
         """Shares that sum to 1, from a Dirichlet distribution; larger weights, more alike."""
         weights = np.asarray(weights, dtype=float)

@@ -23,7 +23,7 @@ TARGETS = 10
 """Spectra tried for a metamer to be like."""
 TRIES = 12
 """Materials tried for one as far from the background as was drawn."""
-CONTRAST_NEAR, CONTRAST_AIRBORNE = (0.4, 3.0), (0.18, 0.9)
+CONTRAST_NEAR, CONTRAST_AIRBORNE = (0.5, 3.5), (0.15, 0.8)
 """Least and greatest contrast drawn, of objects seen from nearby and from the air."""
 
 

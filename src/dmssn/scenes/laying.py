@@ -50,7 +50,7 @@ def chart(rng: Chance, canvas: Canvas) -> None:
 def sheet(rng: Chance) -> Material:
     """Cloth, card, paint or wood, often nearly black."""
     kind = rng.choice(
-        ["black", "grey", "white", "coloured", "wood"], p=[0.52, 0.14, 0.1, 0.14, 0.1]
+        ["black", "grey", "white", "coloured", "wood"], p=[0.58, 0.12, 0.09, 0.12, 0.09]
     )
     if kind == "black":
         return materials.grey(rng, rng.spread(0.006, 0.06))
@@ -174,7 +174,7 @@ def grain(rng: Chance, canvas: Canvas, vary: float, coverage: Plane | None = Non
         vary: Relative standard deviation.
         coverage: Where; all over when None.
     """
-    field = textures.fractal(rng, canvas.shape, min(canvas.shape) / 4, rng.uniform(0.7, 1.1))
+    field = textures.fractal(rng, canvas.shape, min(canvas.shape) / 4, rng.uniform(0.5, 1.0))
     factor = np.exp(vary * np.clip(field, -3, 3))
     canvas.dim(factor if coverage is None else 1 + coverage * (factor - 1))
 

@@ -15,8 +15,8 @@ ABSORPTION_NM = ((760, 5, 0.5), (940, 20, 0.5), (1130, 25, 0.5), (1395, 40, 0.97
 """Where air takes sunlight: centre, width and greatest share taken; oxygen, then water vapour."""
 DAYLIGHT_END_NM = 830
 """Up to here the tables of daylight have in them what air takes."""
-LAMPS = {"incandescent": 0.42, "led": 0.2, "fluorescent": 0.16, "discharge": 0.04, "daylight": 0.18}
-"""Chance of each kind of lamp, and of a window; cameras need infrared, so the first is usual."""
+LAMPS = {"incandescent": 0.3, "led": 0.22, "fluorescent": 0.16, "discharge": 0.04, "daylight": 0.28}
+"""Chance of each kind of lamp, and of a window."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,12 +145,13 @@ def _distract(
 ) -> tuple[list[str], list[Thing]]:
     """Paint what is not salient over a background; returns its names, and what casts shadows."""
     told, lumps = [], []
+    if style.metamers or style.akin or style.small:  # of which they would look the more salient
+        return told, lumps
     if rng.one_in(0.35 if style.busy else 0.15):
         distractors.stain(rng, canvas)
         told.append("stains")
     near = kind in ("plain", "ground", "paved", "horizon")
-    plain_to_see = not (style.metamers or style.akin or style.small)  # the objects
-    if near and plain_to_see and rng.one_in(0.4 if style.busy else 0.12):
+    if near and rng.one_in(0.4 if style.busy else 0.12):
         lumps = distractors.lumps(rng, canvas, palette, sun)
         told.append("lumps")
     return told, lumps

@@ -155,8 +155,9 @@ SURFACES = {
     "any": ("smooth", "mottled", "rough", "woven", "brushed", "speckled"),
     "natural": ("mottled", "mottled", "rough", "rough", "speckled"),
     "water": ("smooth", "mottled"),
+    "wood": ("brushed", "brushed", "smooth"),
 }
-"""Textures of what is made, of soil and plants, and of water."""
+"""Textures of what is made, of soil and plants, of water, and of planks."""
 
 
 def surface(rng: Chance, shape: Shape, made: str = "any") -> Plane:
