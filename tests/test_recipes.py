@@ -52,9 +52,11 @@ def test_the_recipes_of_published_sets_are_for_their_cameras():
 
 
 def test_generated_scenes_are_those_the_recipes_always_had():
-    assert asdict(bundled("smoke").generate) == {"count": 60, "size": 128, "bands": 32, "seed": 7}
+    assert asdict(bundled("smoke").generate) == {
+        "count": 60, "size": 128, "bands": 32, "seed": 7, "cubes": "seeds",
+    }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
-        "count": 1500, "size": 256, "bands": 0, "seed": 2027,
+        "count": 1500, "size": 256, "bands": 0, "seed": 2027, "cubes": "seeds",
     }  # fmt: skip
 
 

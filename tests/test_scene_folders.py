@@ -1,6 +1,7 @@
 """Folders of generated scenes: the same from the same settings, whole, and nobody else's."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,14 @@ from PIL import Image
 
 from dmssn import scene_folders
 from dmssn.cli import main
+from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
+from dmssn.preparing_sets import prepare_set
+from dmssn.readers import open_cube
 from dmssn.scene_folders import split_names
-from dmssn.scenes import generate_scene, libraries, spectra
+from dmssn.scenes import benchmark, generate_scene, libraries, spectra
+from dmssn.scenes.attributes import ATTRIBUTES
+from dmssn.scenes.benchmark import Frozen, benchmark_request, fingerprint
+from dmssn.store import read_scene
 from dmssn.workers import in_order
 
 
@@ -81,6 +88,129 @@ def test_the_same_settings_write_the_same_files_with_any_number_of_workers(writt
     tokens = ("-o", tmp_path / "a", "--count", 5, "--size", "32x40", "--seed", 7, "--workers", 2)
     assert run(*tokens) == 0
     assert content(tmp_path / "a") == content(written)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept") / "set"
+    tokens = ("--count", 5, "--size", "32x40", "--seed", 7, "--seeds-only")
+    assert run("-o", folder, *tokens) == 0
+    return folder
+
+
+def test_seeds_in_place_of_cubes_leave_all_else_as_it_is(written, kept):
+    files, seeds = content(written), content(kept)
+    for name in set(files) | set(seeds):
+        if name.parts[0] in ("masks", "color", "splits"):
+            assert files[name] == seeds[name]
+    one, other = (json.loads((folder / "scenes.json").read_text()) for folder in (written, kept))
+    assert one["scenes"] == other["scenes"]
+    assert other["settings"] == one["settings"] | {"cubes": "seeds"}
+    for path in kept.glob("cubes/*"):
+        assert path.suffix == ".scene"
+        assert path.stat().st_size < 1024
+
+
+def test_a_cube_drawn_from_its_seed_is_the_one_that_would_have_been_written(written, kept):
+    kinds = set()
+    for path in written.glob("cubes/*"):
+        file, drawn = open_cube(path), open_cube(kept / "cubes" / f"{path.stem}.scene")
+        assert (drawn.name, drawn.shape, drawn.dtype) == (file.name, file.shape, file.dtype)
+        np.testing.assert_array_equal(drawn.wavelengths_nm, file.wavelengths_nm)
+        np.testing.assert_array_equal(drawn.read(), file.read())
+        kinds.add(file.dtype.name)
+    assert kinds == {"uint16", "float32"}
+
+
+def test_both_kinds_of_folders_prepare_to_the_same_numbers(written, kept, tmp_path):
+    config = PrepareConfig(size=32, bands=16, mixture=MixtureConfig(components=5))
+    for name, root in (("files", written), ("seeds", kept)):
+        report = prepare_set(DataConfig(scenes=root, prepared=tmp_path / name), config)
+        assert report.made == 5
+    for path in written.glob("cubes/*"):
+        file, drawn = (read_scene(tmp_path / kind, path.stem) for kind in ("files", "seeds"))
+        np.testing.assert_array_equal(file.cube.region_map, drawn.cube.region_map)
+        np.testing.assert_array_equal(file.cube.spectra, drawn.cube.spectra)
+        np.testing.assert_array_equal(file.mask, drawn.mask)
+
+
+def test_a_run_of_seeds_goes_on_too(kept, tmp_path, capsys):
+    folder = tmp_path / "a"
+    shutil.copytree(kept, folder)
+    (folder / "cubes/scene_00002.scene").unlink()
+    (folder / "color/scene_00001.png").unlink()
+    tokens = ("-o", folder, "--count", 5, "--size", "32x40", "--seed", 7)
+    assert run(*tokens, "--seeds-only") == 0
+    assert content(folder) == content(kept)
+    assert run(*tokens) == 1
+    assert "other settings" in capsys.readouterr().err
+    (folder / "cubes/scene_00002.scene").write_text("{")
+    assert run(*tokens, "--seeds-only") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"dmssn scenes: {folder / 'cubes/scene_00002.scene'}: damaged (")
+
+
+def test_every_scene_has_the_attributes_that_are_asked_for(tmp_path, capsys):
+    tokens = ("-o", tmp_path / "a", "--count", 3, "--size", "64x64", "--bands", 5, "--json")
+    assert run(*tokens, "--attributes", "mo,SO") == 0
+    counts = json.loads(capsys.readouterr().out)["attributes"]
+    assert list(counts) == list(ATTRIBUTES)
+    assert (counts["SO"], counts["MO"]) == (3, 3)
+    manifest = json.loads((tmp_path / "a/scenes.json").read_text())
+    assert manifest["settings"]["attributes"] == ["SO", "MO"]
+    for entry in manifest["scenes"]:
+        assert {"SO", "MO"} <= set(entry["attributes"])
+        assert entry["salient_fraction"] < 0.01
+        assert entry["objects"] >= 2
+    assert run(*tokens, "--attributes", "SO", "MO") == 0  # the same, so that nothing is left to do
+
+
+def test_settings_that_no_scene_can_meet_leave_the_folder_to_others(tmp_path, capsys):
+    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "64x64", "--bands", 6)
+    assert run(*tokens, "--attributes", "CS", "MS") == 1
+    assert "CS and MS exclude each other" in capsys.readouterr().err
+    assert run(*tokens) == 0
+
+
+@pytest.fixture
+def short_benchmark(monkeypatch):
+    """Of two scenes, which are as they are drawn now."""
+    monkeypatch.setattr(scene_folders, "SCENES", 2)
+    prints = [fingerprint(benchmark_request("v1", index).draw()) for index in range(2)]
+    arrays = (np.array(values) for values in zip(*prints, strict=True))
+    frozen = Frozen(*arrays)
+    monkeypatch.setattr(benchmark, "frozen_of", lambda version: frozen)
+    return frozen
+
+
+def test_a_benchmark_is_one_test_split_and_needs_no_library(
+    short_benchmark, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    for name, option in (("files", ()), ("seeds", ("--seeds-only",))):
+        assert run("-o", tmp_path / name, "--benchmark", "v1", *option) == 0
+    assert capsys.readouterr().out.startswith(f"2 scenes in {tmp_path / 'files'}; ")
+    for index in range(2):
+        scene = benchmark_request("v1", index).draw()
+        file = open_cube(tmp_path / f"files/cubes/scene_0000{index}.h5")
+        drawn = open_cube(tmp_path / f"seeds/cubes/scene_0000{index}.scene")
+        assert file.dtype == drawn.dtype == np.uint16
+        np.testing.assert_array_equal(file.read(), scene.cube.data)
+        np.testing.assert_array_equal(drawn.read(), scene.cube.data)
+    assert [path.name for path in (tmp_path / "files/splits").iterdir()] == ["test.txt"]
+    assert (tmp_path / "files/splits/test.txt").read_text() == "scene_00000\nscene_00001\n"
+
+
+def test_a_scene_that_is_not_the_benchmarks_is_named_and_not_written(
+    short_benchmark, tmp_path, capsys
+):
+    short_benchmark.masks[1] += 1
+    assert run("-o", tmp_path / "a", "--benchmark", "v1") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("dmssn scenes: scene_00001 is not that of benchmark v1: ")
+    assert "NumPy" in error
+    assert error.count("\n") == 1
+    assert [path.name for path in (tmp_path / "a/cubes").iterdir()] == ["scene_00000.h5"]
 
 
 def test_a_run_cut_off_goes_on_and_keeps_what_is_whole(tmp_path, capsys):
@@ -185,6 +315,27 @@ def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp
 def test_a_setting_that_cannot_be_is_a_usage_error(tokens, tmp_path, capsys):
     assert run("-o", tmp_path / "a", *tokens) == 2
     assert capsys.readouterr().err.startswith(f"dmssn scenes: {tokens[-2]} must be")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ((), "--count is missing"),
+        (("--count", 1, "--attributes", "SO,XX"), "of CB, CS, HDR, SO, MS, MO, got 'XX'"),
+        (("--benchmark", "v0"), "--benchmark must be one of v1, got 'v0'"),
+        (("--benchmark", "v1", "--count", 200), "leave --count out"),
+        (("--benchmark", "v1", "--size", "256x256"), "leave --size out"),
+        (("--benchmark", "v1", "--bands", 100), "leave --bands out"),
+        (("--benchmark", "v1", "--attributes", "CS"), "leave --attributes out"),
+        (("--benchmark", "v1", "--seed", 0), "leave --seed out"),
+    ],
+)
+def test_what_is_missing_unknown_or_too_much_is_a_usage_error(tokens, said, tmp_path, capsys):
+    assert run("-o", tmp_path / "a", *tokens) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "a").exists()
 
 

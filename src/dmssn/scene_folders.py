@@ -199,7 +199,7 @@ def _entry_of(cube_path: Path) -> dict[str, Any]:
     """A scene's entry of the manifest, from the file of its cube."""
     try:
         if cube_path.suffix == ".scene":
-            return KeptScene.from_json(cube_path.read_text(encoding="utf-8")).about
+            return KeptScene.from_json(cube_path.read_bytes()).about
         with h5py.File(cube_path) as file:
             entry: dict[str, Any] = json.loads(file.attrs["scene"])
     except (OSError, KeyError, ValueError) as error:

@@ -18,7 +18,7 @@ def open_generated(path: Path) -> Stored:
         ValueError: The file is damaged, or made by another version of the program.
     """
     try:
-        kept = KeptScene.from_json(path.read_text(encoding="utf-8"))
+        kept = KeptScene.from_json(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return Stored(

@@ -33,6 +33,10 @@ OTHER_TEXTURE = 2.0
 """MS: ratio of the relative deviations of brightness that counts, at least, either way."""
 TEXTURED_PIXELS = 64
 """Smaller objects have no texture to speak of."""
+FAINT_RAD, FAINT_BRIGHTNESS = 0.05, 0.15
+"""An object whose spectral angle, whose difference of log brightness and whose colour and texture
+are all nearer to its surround's than these and ``OTHER_COLOUR`` and ``OTHER_TEXTURE`` is hardly to
+be seen by anyone."""
 EVEN = 0.01
 """Relative deviations below are taken for this: a surface as even as that has no texture."""
 FULL_WELL = 0.999
@@ -84,6 +88,8 @@ class Evidence:
         materials: Materials that cover 2 % of the background or more.
         gain: What a file multiplies each band by before anyone sees it, shape (B,), such as
             1 / white for a cube of reflectance; 1 when None.
+        salient: Share of the finished scene that is salient, where it was enlarged; as the labels
+            say when None.
     """
 
     data: NDArray[np.float32]
@@ -94,6 +100,7 @@ class Evidence:
     clean: NDArray[np.float32]
     materials: int
     gain: NDArray[np.floating] | None = None
+    salient: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +126,14 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
 
     Returns:
         Codes of ``ATTRIBUTES`` in their order; and numbers for a file of JSON: share that is
-        salient, objects, largest Delta E 2000, least and greatest spectral angle, ratio of
+        salient, objects, those that are faint, largest Delta E 2000, least and greatest spectral
         textures farthest from 1, shares of saturated and shaded pixels and of the background's
         edges, its materials. A quantity that the scene does not have is None.
     """
     labels = evidence.labels
     sizes = np.bincount(labels.ravel())
     objects = np.flatnonzero(sizes[1:] >= LEAST_PIXELS) + 1
-    salient = 1 - sizes[0] / labels.size
+    salient = 1 - sizes[0] / labels.size if evidence.salient is None else evidence.salient
     off, nearest = _nearest_object(labels)
     contrast = _contrast(evidence, objects, sizes, off, nearest)
     saturated, shaded = _saturated(evidence.data), float((evidence.shade < DEEP_SHADE).mean())
@@ -142,6 +149,7 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
     facts = {
         "salient_fraction": round(float(salient), 5),
         "objects": int(objects.size),
+        "faint": 0 if contrast is None else int(_faint(contrast).sum()),
         **_extremes(contrast),
         "saturated": round(saturated, 4),
         "shaded": round(shaded, 4),
@@ -161,6 +169,13 @@ def _extremes(contrast: Contrast | None) -> dict[str, float | None]:
         "greatest_angle": round(float(contrast.angle.max()), 4),
         "texture": round(float(contrast.texture[np.abs(np.log(contrast.texture)).argmax()]), 3),
     }
+
+
+def _faint(contrast: Contrast) -> NDArray[np.bool_]:
+    """Which objects hardly differ from their surround in anything."""
+    alike = (contrast.angle < FAINT_RAD) & (np.abs(contrast.brightness) < FAINT_BRIGHTNESS)
+    alike &= np.abs(np.log(contrast.texture)) < np.log(OTHER_TEXTURE)
+    return alike if contrast.delta_e is None else alike & (contrast.delta_e < OTHER_COLOUR)
 
 
 def _same_colour(contrast: Contrast) -> bool:

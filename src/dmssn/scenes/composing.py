@@ -38,6 +38,8 @@ SMALLEST_NATIVE_SIDE = 36
 """An enlarged scene had at least this many rows and columns before."""
 LEAST_PIXELS = 3
 """Pixels of a scene that are salient at least."""
+FAINT_SHARE = 0.25
+"""Share of the objects that may be hardly to be seen, in a shadow or before one of their kind."""
 ATTEMPTS = 500
 """Scenes drawn before attributes asked for are given up."""
 
@@ -186,8 +188,11 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
             clean=clean,
             materials=stage.materials,
             gain=1 / camera.levels(white) if white_out else None,
+            salient=share,
         )
     )
+    if measured["faint"] > FAINT_SHARE * measured["objects"]:
+        return None
     data = write(rng, radiance, white, numbers, bits)
     if factor > 1:
         wide = (shape[0] * factor, shape[1] * factor)
@@ -204,7 +209,6 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
         "distractors": stage.distractors,
         "screen": stage.screen and stage.screen.kind,
         **measured,
-        "salient_fraction": round(float(share), 5),
     }
     return Scene(name, Cube(data, camera.wavelengths_nm, name), labels > 0, codes, facts)
 

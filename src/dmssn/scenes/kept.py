@@ -82,7 +82,7 @@ class KeptScene:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str | bytes) -> Self:
         """Read what ``to_json`` wrote.
 
         Raises:

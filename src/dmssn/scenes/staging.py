@@ -144,7 +144,8 @@ def _distract(
     style: Style,
 ) -> tuple[list[str], list[Thing]]:
     """Paint what is not salient over a background; returns its names, and what casts shadows."""
-    told, lumps = [], []
+    told: list[str] = []
+    lumps: list[Thing] = []
     if style.metamers or style.akin or style.small:  # of which they would look the more salient
         return told, lumps
     if rng.one_in(0.35 if style.busy else 0.15):

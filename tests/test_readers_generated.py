@@ -1,0 +1,170 @@
+"""Cubes kept as what they are drawn from: known before they are drawn, and never another."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
+
+from dmssn.cli import main
+from dmssn.config import SettingError
+from dmssn.files import fingerprint
+from dmssn.readers import open_cube, read_cube
+from dmssn.readers.formats import cubes_in
+from dmssn.scenes import kept, libraries, spectra
+from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest
+
+REQUEST = SceneRequest(seed=5, height=24, width=32, bands=7, bits=12)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return REQUEST.draw()
+
+
+@pytest.fixture
+def path(tmp_path, drawn):
+    path = tmp_path / "field.1.scene"
+    path.write_text(KeptScene.of(drawn, REQUEST, {"name": "field.1"}).to_json())
+    return path
+
+
+@pytest.fixture
+def draws(monkeypatch):
+    """Counts the scenes that are drawn."""
+    generate, seeds = kept.generate_scene, []
+
+    def counting(seed, **arguments):
+        seeds.append(seed)
+        return generate(seed, **arguments)
+
+    monkeypatch.setattr(kept, "generate_scene", counting)
+    return seeds
+
+
+def edit(path, **changes):
+    table = json.loads(path.read_text())
+    path.write_text(json.dumps(table | changes))
+
+
+def test_what_a_cube_will_be_is_known_before_it_is_drawn(path, drawn, draws):
+    file = open_cube(path)
+    assert (file.name, file.shape, file.dtype) == ("field.1", (24, 32, 7), np.uint16)
+    np.testing.assert_array_equal(file.wavelengths_nm, drawn.cube.wavelengths_nm)
+    assert not draws
+    np.testing.assert_array_equal(file.read(), drawn.cube.data)
+
+
+def test_a_cube_is_drawn_once_while_it_is_open_and_again_when_it_is_opened_again(path, draws):
+    file = open_cube(path, bands=slice(2, 5))
+    rows = [file.read(slice(top, top + 8)) for top in (0, 8, 16)]
+    assert draws == [5]
+    np.testing.assert_array_equal(np.concatenate(rows), read_cube(path).data[:, :, 2:5])
+    assert draws == [5, 5]
+
+
+def test_one_thread_draws(path, monkeypatch):
+    threads = []
+
+    def watching(**arguments):
+        threads.extend(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(kept, "generate_scene", watching)
+    with pytest.raises(ValueError, match=r"field.1.scene: seen enough"):
+        read_cube(path)
+    assert set(threads) == {1}
+
+
+def test_a_folder_of_cubes_has_it_and_its_fingerprint_is_of_what_it_is_drawn_from(path):
+    (path.parent / "scenes.json").write_text("{}")
+    assert cubes_in(path.parent) == [path]
+    before = fingerprint(path)
+    edit(path, salient=0)
+    assert fingerprint(path) != before
+
+
+def test_a_file_of_another_version_is_refused(path):
+    edit(path, format=FORMAT + 1)
+    with pytest.raises(ValueError, match=rf"field.1.scene: .*\(format {FORMAT}, the file has "):
+        open_cube(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"\xff\xfe\x00", b"[1]", b"{}", b"3", b'{"format": 2}', b'{"format": 2, "request": {}}'],
+)
+def test_a_damaged_file_is_said_to_be(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"field.1.scene: is damaged"):
+        open_cube(path)
+
+
+@pytest.mark.parametrize("field", ["seed", "bands", "stream", "unknown"])
+def test_a_request_of_other_fields_is_damaged(path, field):
+    request = json.loads(path.read_text())["request"]
+    request.pop(field, None)
+    edit(path, request=request | {f"{field}s": 1})
+    with pytest.raises(ValueError, match="is damaged"):
+        open_cube(path)
+
+
+def test_another_scene_than_announced_is_refused(path):
+    cube = json.loads(path.read_text())["cube"]
+    for change in (
+        {"salient": 700},
+        {"cube": cube | {"shape": [24, 32, 8]}},
+        {"cube": cube | {"range_nm": [500.0, 600.0]}},
+    ):
+        before = path.read_text()
+        edit(path, **change)
+        file = open_cube(path)
+        with pytest.raises(ValueError, match=r"field.1.scene: another scene comes of its seed"):
+            file.read()
+        path.write_text(before)
+
+
+def test_a_pixel_of_the_outline_may_fall_the_other_way(path, drawn):
+    edit(path, salient=int(drawn.mask.sum()) + 2)
+    np.testing.assert_array_equal(read_cube(path).data, drawn.cube.data)
+
+
+def test_without_the_extra_one_line_names_the_file_and_what_to_install(path, monkeypatch, capsys):
+    spectra.spectra_of.cache_clear()
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stop:
+        main(["info", str(path)])
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"dmssn info: {path}: ")
+    assert "pip install 'dmssn[scenes]'" in error
+    assert error.count("\n") == 1
+
+
+def test_it_has_no_variables(path):
+    with pytest.raises(SettingError, match="--key does not apply"):
+        open_cube(path, key="cube")
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    bands=st.none() | st.integers(1, 600),
+    span=st.none() | st.tuples(st.floats(400, 1000), st.floats(1001, 2450)),
+    attributes=st.sets(st.sampled_from(["CB", "CS", "SO"])).map(tuple),
+    ends=st.tuples(st.floats(400, 1000), st.floats(1001, 2450)),
+)
+def test_a_kept_scene_comes_back_to_the_last_bit(seed, bands, span, attributes, ends):
+    request = SceneRequest(
+        seed=seed, height=64, width=48, bands=bands, wavelength_range_nm=span, attributes=attributes
+    )
+    scene = KeptScene(
+        request=request,
+        shape=(64, 48, bands or 30),
+        dtype=np.dtype(np.float32),
+        range_nm=ends,
+        salient=17,
+        about={"name": "a"},
+    )
+    assert KeptScene.from_json(scene.to_json()) == scene
