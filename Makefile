@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test smoke weights bench lint types clean
+.PHONY: demo test smoke weights bench benchmark-check lint types clean
 
 demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
@@ -27,6 +27,11 @@ weights: $(READY)
 # Every stage beside a plain implementation of it: over half an hour on two cores, with nothing else running.
 bench: $(READY)
 	$(BIN)/python -m benchmarks --json runs/bench.json --report docs
+
+# All scenes of the benchmark, each compared with what it is to be (`make test` draws every 19th).
+benchmark-check: $(READY)
+	rm -rf runs/benchmark-v1
+	$(BIN)/dmssn scenes --benchmark v1 --seeds-only -o runs/benchmark-v1 --workers 2
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

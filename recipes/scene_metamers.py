@@ -82,10 +82,10 @@ def auc(scores: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
     return roc_auc(ranks, mask)
 
 
-def scenes(codes: tuple[str, ...], stream: Stream, **size: int) -> Iterator[Scene]:
+def scenes(codes: tuple[str, ...], stream: Stream, side: int) -> Iterator[Scene]:
     """Scenes with true colours, of which ``codes`` are asked, from seed 0 on, without end."""
     for seed in count():
-        scene = generate_scene(seed, attributes=codes, stream=stream, **size)
+        scene = generate_scene(seed, height=side, width=side, attributes=codes, stream=stream)
         if palette(scene.cube.bands, scene.cube.wavelengths_nm).true:
             yield scene
 
@@ -117,10 +117,9 @@ def main() -> None:
     parser.add_argument("--detector", type=str, help="name, checkpoint or run; the shipped one")
     options = parser.parse_args()
     network = dmssn.load_detector(options.detector)
-    detectors = {**SIMPLE, f"network `{network.name}`": network}
-    size = {"height": options.side, "width": options.side}
+    detectors: dict[str, Detect] = {**SIMPLE, f"network `{network.name}`": network}
     columns = [
-        compare(islice(scenes(codes, options.stream, **size), options.scenes), detectors)
+        compare(islice(scenes(codes, options.stream, options.side), options.scenes), detectors)
         for codes in (("CS",), ())
     ]
     print("| detector | CS, cube | CS, rendering | any, cube | any, rendering |")

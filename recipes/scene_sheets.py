@@ -3,7 +3,7 @@
     python -m recipes.scene_sheets -o docs/scenes
     python -m recipes.scene_sheets -o /tmp/sheets --only CS --scenes 8 --stream v1
 
-writes DIR/any.jpg, DIR/cb.jpg and so on: the first scenes of the stream that were asked to have the
+writes DIR/any.jpg, DIR/CB.jpg and so on: the first scenes of the stream that were asked to have the
 attribute, none picked. A row is a scene: its colours, a band in the near infrared (or its longest),
 its mask, and the mean spectra of the objects and of what lies around them.
 """
@@ -130,7 +130,7 @@ def main() -> None:
         figure = sheet(
             generate_scene(seed, attributes=asked, stream=options.stream) for seed in seeds
         )
-        path = options.output / f"{name.lower()}.jpg"
+        path = options.output / f"{name}.jpg"
         figure.savefig(path, dpi=110, pil_kwargs={"quality": QUALITY, "optimize": True})
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 

@@ -28,10 +28,11 @@ from dmssn.scenes import generate_scene
 from dmssn.scenes.sensor import is_water_band
 from recipes.score import real
 
-NEAR = ("plain", "ground", "horizon")
+PLAIN = ("plain",)
 AIRBORNE = ("patchwork", "coast")
-LIKE = {"abu": AIRBORNE, "muufl": AIRBORNE, "corn": ("plain",)}
-"""Backgrounds that cubes whose names begin so are compared with; the others with ``NEAR``."""
+LIKE = {"abu": AIRBORNE, "muufl": AIRBORNE}
+"""Backgrounds that cubes whose names begin so are compared with; the others, on cloths and belts,
+with ``PLAIN``."""
 AVIRIS_BANDS = 224
 """Cubes without wavelengths are of this camera, less the bands that air takes."""
 RANGE_NM = (400.0, 2450.0)
@@ -194,12 +195,12 @@ def pools(folder: Path) -> list[Pool]:
     """The real cubes, by camera; bands that generated scenes cannot have are left out."""
     found: dict[tuple[object, ...], Pool] = {}
     for name, cube, mask, crop in real(folder):
-        kinds = next((value for key, value in LIKE.items() if name.startswith(key)), NEAR)
+        kinds = next((value for key, value in LIKE.items() if name.startswith(key)), PLAIN)
         nm = cube.wavelengths_nm
         inside = slice(None) if nm is None else (nm >= RANGE_NM[0]) & (nm <= RANGE_NM[1])
         nm = None if nm is None else nm[inside]
         cut = Cube(np.ascontiguousarray(cube.data[crop][:, :, inside]), nm, name)
-        camera = (cut.bands, None if nm is None else (nm[0], nm[-1]), kinds)
+        camera = (kinds, "AVIRIS") if nm is None else (kinds, cut.bands, nm[0], nm[-1])
         found.setdefault(camera, Pool([], kinds)).cubes.append((name, cut, mask[crop]))
     return list(found.values())
 
@@ -239,7 +240,7 @@ def rows(pool: Pool, scenes: int, *, regions: bool) -> list[str]:
     """The lines of a pool's table."""
     own = [measure(cube, mask, regions=regions) for _, cube, mask in pool.cubes]
     drawn = [measure(cube, mask, regions=regions) for cube, mask in like(pool, scenes)]
-    names = [name for name, _, _ in pool.cubes]
+    names = [name.replace("_", " ") for name, _, _ in pool.cubes]
     lines = [
         f"| | {' | '.join(names)} | generated, median (10-90 %) |",
         f"|---|{'---|' * len(names)}---|",

@@ -72,6 +72,13 @@ def test_small_objects_are_below_a_hundredth_of_the_scene(pixels, small):
     assert ("SO" in codes(evidence)) == small
 
 
+def test_of_an_enlarged_scene_the_share_that_is_told_counts():
+    large, small = scene(salient=0.0099), scene(object_side=3, salient=0.01)
+    assert "SO" in codes(large)
+    assert "SO" not in codes(small)
+    assert measure(large)[1]["salient_fraction"] == 0.0099
+
+
 @pytest.mark.parametrize(("second", "multiple"), [(2, False), (3, True)])
 def test_multiple_objects_are_two_of_three_pixels_or_more(second, multiple):
     evidence = scene()
@@ -202,6 +209,23 @@ def test_the_same_material_in_another_texture_is_material_similarity(object_side
 @pytest.mark.parametrize(("angle", "alike"), [(0.0995, True), (0.1005, False)])
 def test_material_similarity_ends_where_spectra_differ(angle, alike):
     assert ("MS" in codes(scene(1.5 * turned(angle)))) == alike
+
+
+@pytest.mark.parametrize(
+    ("angle", "factor", "faint"),
+    [(0.04, 1.05, 2), (0.06, 1.05, 0), (0.04, 1.2, 0), (0.04, 1 / 1.2, 0)],
+)
+def test_faint_objects_are_hardly_another_spectrum_brightness_or_colour(angle, factor, faint):
+    known = measure(scene(turned(angle) * factor, number=2))[1]
+    assert known["faint"] == faint
+
+
+def test_an_object_of_another_colour_is_not_faint():
+    red = BACK * np.where(NM > 600, 1.06, 0.97)
+    facts = measure(scene(red))[1]
+    assert facts["greatest_angle"] < 0.05
+    assert facts["delta_e"] > 5
+    assert facts["faint"] == 0
 
 
 @pytest.mark.parametrize(("materials", "edges", "busy"), [(4, 0.0, False), (5, 0.0, True)])

@@ -232,6 +232,39 @@ def test_a_map_of_zeros_and_ones_in_eight_bits_is_noted(folders):
     assert "a.saliency.png" in note
 
 
+def with_attributes(folders, **codes):
+    """The masks become those of a folder of generated scenes."""
+    scenes = [{"name": name, "attributes": codes.get(name[0], [])} for name in MASKS]
+    (folders[1].parent / "scenes.json").write_text(json.dumps({"scenes": scenes}))
+
+
+def test_scenes_that_share_an_attribute_have_a_mean_of_their_own(folders, capsys):
+    with_attributes(folders, a=["CS", "SO"], c=["SO"])
+    evaluation = dmssn.evaluate(*folders)
+    parts = evaluation.by_attribute
+    assert {code: list(part.scenes) for code, part in parts.items()} == {
+        "CS": ["a"],
+        "SO": ["a", "c"],
+        "none": ["b.2"],
+    }
+    for part in parts.values():
+        assert all(part.scenes[name] == evaluation.scenes[name] for name in part.scenes)
+    told = json.loads(evaluation.to_json())["by_attribute"]
+    assert told["SO"] == {"scenes": 2, "mean": parts["SO"].mean}
+    _, out, _ = run(capsys, "--maps", folders[0], "--masks", folders[1])
+    (line,) = (line for line in out.splitlines() if line.startswith("SO (2)"))
+    assert line.split()[2] == f"{parts['SO'].mean['mean_absolute_error']:.3f}"
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"scenes": [{"name": "a"}]}'])
+def test_scenes_of_which_nothing_is_told_have_no_attributes(folders, content):
+    if content is not None:
+        (folders[1].parent / "scenes.json").write_text(content)
+    evaluation = dmssn.evaluate(*folders)
+    assert evaluation.by_attribute == {}
+    assert json.loads(evaluation.to_json())["by_attribute"] == {}
+
+
 def test_the_csv_has_every_scene_and_all_digits(folders, tmp_path):
     evaluation = dmssn.evaluate(*folders)
     evaluation.write_csv(tmp_path / "deep" / "scores.csv")

@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
-from scipy.sparse import csr_array
+from scipy.ndimage import gaussian_filter
 from skimage.color import deltaE_ciede2000, xyz2lab, xyz_tristimulus_values
 
 from dmssn.rendering import XYZ_TO_SRGB, palette
 from dmssn.scenes.metamers import spectral_angle
+from dmssn.scenes.surrounds import (
+    GAP,
+    LEAST_PIXELS,
+    mean_spectra,
+    nearest_object,
+    pairs,
+    texture,
+)
 
-LEAST_PIXELS = 3
-"""Smaller objects are not counted."""
 SMALL_SHARE = 0.01
 """SO: salient share of the scene, below."""
 SAME_COLOUR = 1.0
@@ -31,14 +36,10 @@ OTHER_BRIGHTNESS = 0.2
 """MS: difference of log brightness that counts, at least."""
 OTHER_TEXTURE = 2.0
 """MS: ratio of the relative deviations of brightness that counts, at least, either way."""
-TEXTURED_PIXELS = 64
-"""Smaller objects have no texture to speak of."""
 FAINT_RAD, FAINT_BRIGHTNESS = 0.05, 0.15
 """An object whose spectral angle, whose difference of log brightness and whose colour and texture
 are all nearer to its surround's than these and ``OTHER_COLOUR`` and ``OTHER_TEXTURE`` is hardly to
 be seen by anyone."""
-EVEN = 0.01
-"""Relative deviations below are taken for this: a surface as even as that has no texture."""
 FULL_WELL = 0.999
 SATURATED_SHARE = 0.01
 """HDR: share of pixels with a band at full well, at least; or"""
@@ -51,13 +52,11 @@ EDGE_STEP = 0.05
 ``EDGE_BLUR`` pixels."""
 DARK = 0.05
 """What is as dark as this share of the mean brightness has no edges to speak of."""
-EDGE_SHARE = 0.2
+EDGE_SHARE = 0.25
 """CB: share of the background's pixels on an edge, at least; few cloths and walls and most
 patchworks and pebbled grounds have as many; or"""
 MATERIALS = 5
 """CB: materials of the background, at least."""
-GAP = 2
-"""Pixels between an object and its surround, for the blur of the lens."""
 
 ATTRIBUTES = {
     "CB": f"complex background: edges on {EDGE_SHARE:.0%} of it or more, or {MATERIALS} materials"
@@ -127,14 +126,14 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
     Returns:
         Codes of ``ATTRIBUTES`` in their order; and numbers for a file of JSON: share that is
         salient, objects, those that are faint, largest Delta E 2000, least and greatest spectral
-        textures farthest from 1, shares of saturated and shaded pixels and of the background's
-        edges, its materials. A quantity that the scene does not have is None.
+        angle, ratio of textures farthest from 1, shares of saturated and shaded pixels and of the
+        background's edges, its materials. A quantity that the scene does not have is None.
     """
     labels = evidence.labels
     sizes = np.bincount(labels.ravel())
     objects = np.flatnonzero(sizes[1:] >= LEAST_PIXELS) + 1
     salient = 1 - sizes[0] / labels.size if evidence.salient is None else evidence.salient
-    off, nearest = _nearest_object(labels)
+    off, nearest = nearest_object(labels)
     contrast = _contrast(evidence, objects, sizes, off, nearest)
     saturated, shaded = _saturated(evidence.data), float((evidence.shade < DEEP_SHADE).mean())
     edges = _edges(evidence.clean, off > GAP + 3 * EDGE_BLUR)
@@ -194,14 +193,6 @@ def _same_material(contrast: Contrast) -> bool:
     return bool(((contrast.angle < SAME_MATERIAL_RAD) & other).all())
 
 
-def _nearest_object(labels: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
-    """Pixels from the nearest object and its number, both (H, W); endless where there is none."""
-    if not labels.any():
-        return np.full(labels.shape, np.inf, dtype=np.float32), labels
-    off, (rows, columns) = distance_transform_edt(labels == 0, return_indices=True)
-    return np.asarray(off, dtype=np.float32), labels[rows, columns]
-
-
 def _contrast(
     evidence: Evidence,
     objects: NDArray[np.intp],
@@ -209,20 +200,12 @@ def _contrast(
     off: NDArray[np.float32],
     nearest: NDArray[np.integer],
 ) -> Contrast | None:
-    """Each object against its surround: what lies a little off it and nearer to no other.
-
-    Objects hidden among others, which have no surround, are left out; None when none is left.
-    """
-    width = np.maximum(np.sqrt(sizes) / 3, 3)  # of the ring around an object
-    inside = [np.flatnonzero(evidence.labels == number) for number in objects]
-    ring = (off > GAP) & (off <= GAP + width[nearest])
-    around = [np.flatnonzero(ring & (nearest == number)) for number in objects]
-    seen = [pair for pair in zip(inside, around, strict=True) if pair[1].size >= LEAST_PIXELS]
-    if not seen:
+    """Each object against its surround; None where no object has one."""
+    fronts, backs = pairs(evidence.labels, objects, sizes, off, nearest)
+    if not fronts:
         return None
-    fronts, backs = (list(parts) for parts in zip(*seen, strict=True))
-    front, front_noise = _mean_spectra(evidence.data, fronts)
-    back, back_noise = _mean_spectra(evidence.data, backs)
+    front, front_noise = mean_spectra(evidence.data, fronts)
+    back, back_noise = mean_spectra(evidence.data, backs)
     angle = np.sqrt(np.maximum(spectral_angle(front, back) ** 2 - front_noise - back_noise, 0))
     bright = [evidence.clean.ravel()[pixels] for pixels in fronts]
     behind = [evidence.clean.ravel()[pixels] for pixels in backs]
@@ -230,33 +213,8 @@ def _contrast(
         angle,
         _delta_e(front, back, evidence),
         np.array([np.log(a.mean() / b.mean()) for a, b in zip(bright, behind, strict=True)]),
-        np.array([_texture(a, b) for a, b in zip(bright, behind, strict=True)]),
+        np.array([texture(a, b) for a, b in zip(bright, behind, strict=True)]),
     )
-
-
-def _mean_spectra(
-    data: NDArray[np.float32], regions: list[NDArray[np.intp]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean spectrum of each region, (N, B), and the square of the angle that noise turns it by.
-
-    The pixels of a region are dealt to two halves in turn; what their means differ by is chance.
-
-    Args:
-        data: Shape (H, W, B).
-        regions: Indices of the pixels of each, of (H W).
-    """
-    halves = [half for pixels in regions for half in (pixels[::2], pixels[1::2])]
-    sizes = np.array([half.size for half in halves])
-    ends = np.concatenate([[0], np.cumsum(sizes)])
-    ones = np.ones(ends[-1], dtype=np.float32)
-    table = data.reshape(-1, data.shape[2])
-    sums = csr_array((ones, np.concatenate(halves), ends), shape=(sizes.size, len(table))) @ table
-    means = (sums.astype(float) / sizes[:, None]).reshape(len(regions), 2, -1)
-    first, second = sizes[::2], sizes[1::2]
-    both = first + second
-    apart = spectral_angle(means[:, 0], means[:, 1])
-    whole = sums.reshape(means.shape).sum(axis=1, dtype=float) / both[:, None]
-    return whole, np.asarray(apart**2 * first * second / both**2)
 
 
 def _delta_e(
@@ -279,21 +237,6 @@ def _delta_e(
     scale = xyz_tristimulus_values(illuminant="D65", observer="2") / (white * level)
     lab = [xyz2lab(spectra @ to_xyz.T * scale) for spectra in (front, back)]
     return np.asarray(deltaE_ciede2000(*lab))
-
-
-def _texture(inside: NDArray[np.float32], around: NDArray[np.float32]) -> float:
-    """Relative deviation of brightness in an object over that around it; 1 where there is none.
-
-    Half the way between the quantiles that a normal distribution has at one deviation, which the
-    few pixels at an outline hardly move.
-    """
-    if min(inside.size, around.size) < TEXTURED_PIXELS:
-        return 1.0
-    ratios = []
-    for bright in (inside, around):
-        low, middle, high = np.quantile(bright, [0.1587, 0.5, 0.8413])
-        ratios.append(max(float((high - low) / (2 * middle + 1e-9)), EVEN))
-    return ratios[0] / ratios[1]
 
 
 def _saturated(data: NDArray[np.float32]) -> float:

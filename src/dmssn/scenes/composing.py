@@ -241,6 +241,6 @@ def _radiance(rng: Chance, stage: Stage, camera: Camera, *, sharp: bool) -> NDAr
         (spectra * source.spectrum).astype(np.float32) @ camera.response for source in stage.lights
     ]
     out = shares.reshape(len(shares), -1).T @ np.concatenate(seen)
-    if camera.wavelengths_nm[-1] > 1400:
+    if stage.outdoors:
         out[:, is_water_band(camera.wavelengths_nm)] *= 0.02
     return np.asarray(out.reshape(*stage.canvas.shape, -1))

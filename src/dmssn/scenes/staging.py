@@ -45,6 +45,7 @@ class Stage:
         lights: The direct light, then what fills its shadows.
         materials: Background materials with a share of the picture worth naming.
         distractors: Names of what draws the eye and is not salient.
+        outdoors: Whether the light comes through the air.
     """
 
     canvas: Canvas
@@ -54,6 +55,7 @@ class Stage:
     lights: list[Light]
     materials: int
     distractors: list[str]
+    outdoors: bool
 
     @property
     def shade(self) -> Plane:
@@ -125,7 +127,7 @@ def set_stage(
         told.append("shadow")
     around = np.float32(share) * light.uneven(rng, shape, rng.uniform(0, 0.8)) * grounded
     lights = [Light(direct, (field * grounded).astype(np.float32)), Light(fill, around)]
-    return Stage(canvas, plan, things, screen, lights, materials, told)
+    return Stage(canvas, plan, things, screen, lights, materials, told, outdoors)
 
 
 def _sun(rng: Chance) -> Vector:
