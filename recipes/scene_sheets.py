@@ -1,7 +1,7 @@
 """Contact sheets of generated scenes: one for each attribute, and one of scenes as they come.
 
     python -m recipes.scene_sheets -o docs/scenes
-    python -m recipes.scene_sheets -o /tmp/sheets --only CS --scenes 8 --stream v1
+    python -m recipes.scene_sheets -o sheets --only CS --scenes 8 --stream v1
 
 writes DIR/any.jpg, DIR/CB.jpg and so on: the first scenes of the stream that were asked to have the
 attribute, none picked. A row is a scene: its colours, a band in the near infrared (or its longest),

@@ -206,6 +206,14 @@ def test_the_same_material_in_another_texture_is_material_similarity(object_side
     assert ("MS" in codes(evidence)) == other
 
 
+def test_of_several_textures_the_one_farthest_from_its_surround_is_told():
+    evidence = scene(number=2)
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 2 - 1
+    strength = np.array([0.06, 0.12, 0.02])[evidence.labels]
+    evidence.clean[:] *= 1 + strength * checks
+    assert measure(evidence)[1]["texture"] == pytest.approx(1 / 3, rel=0.01)
+
+
 @pytest.mark.parametrize(("angle", "alike"), [(0.0995, True), (0.1005, False)])
 def test_material_similarity_ends_where_spectra_differ(angle, alike):
     assert ("MS" in codes(scene(1.5 * turned(angle)))) == alike
@@ -221,8 +229,8 @@ def test_faint_objects_are_hardly_another_spectrum_brightness_or_colour(angle, f
 
 
 def test_an_object_of_another_colour_is_not_faint():
-    red = BACK * np.where(NM > 600, 1.06, 0.97)
-    facts = measure(scene(red))[1]
+    red = BACK + [[0.036, -0.036, 0.036]] @ WEIGHTS  # of an angle small for what it changes
+    facts = measure(scene(red[0]))[1]
     assert facts["greatest_angle"] < 0.05
     assert facts["delta_e"] > 5
     assert facts["faint"] == 0

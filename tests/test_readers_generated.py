@@ -15,6 +15,7 @@ from dmssn.readers import open_cube, read_cube
 from dmssn.readers.formats import cubes_in
 from dmssn.scenes import kept, libraries, spectra
 from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest
+from dmssn.scenes.spectra import Spectra
 
 REQUEST = SceneRequest(seed=5, height=24, width=32, bands=7, bits=12)
 
@@ -126,6 +127,17 @@ def test_another_scene_than_announced_is_refused(path):
         path.write_text(before)
 
 
+def test_a_scene_of_other_spectra_is_refused_before_it_is_drawn(path, draws, monkeypatch):
+    library = spectra.spectra_of("train")
+    changed = {name: values[:-1] for name, values in library.reflectance.items()}
+    monkeypatch.setattr(kept, "spectra_of", lambda stream: Spectra(changed, library.illuminants))
+    kept.spectra_checksum.cache_clear()
+    with pytest.raises(ValueError, match=r"field.1.scene: it was made of the spectra of another"):
+        read_cube(path)
+    kept.spectra_checksum.cache_clear()
+    assert not draws
+
+
 def test_a_pixel_of_the_outline_may_fall_the_other_way(path, drawn):
     edit(path, salient=int(drawn.mask.sum()) + 2)
     np.testing.assert_array_equal(read_cube(path).data, drawn.cube.data)
@@ -133,6 +145,7 @@ def test_a_pixel_of_the_outline_may_fall_the_other_way(path, drawn):
 
 def test_without_the_extra_one_line_names_the_file_and_what_to_install(path, monkeypatch, capsys):
     spectra.spectra_of.cache_clear()
+    kept.spectra_checksum.cache_clear()
     monkeypatch.setattr(libraries, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as stop:
         main(["info", str(path)])
@@ -161,6 +174,7 @@ def test_a_kept_scene_comes_back_to_the_last_bit(seed, bands, span, attributes, 
     )
     scene = KeptScene(
         request=request,
+        spectra=seed,
         shape=(64, 48, bands or 30),
         dtype=np.dtype(np.float32),
         range_nm=ends,

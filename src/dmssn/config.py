@@ -251,7 +251,7 @@ class GenerateConfig:
     """Another one gives other scenes."""
     cubes: Literal["seeds", "files"] = "seeds"
     """``seeds``: a cube is drawn anew whenever it is read, and takes no room. ``files``: cubes are
-    written, about 11 MB each at 256 x 256."""
+    written, about 13 MB each at 256 x 256."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""

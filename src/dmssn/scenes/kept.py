@@ -1,11 +1,14 @@
 """Scenes kept as the few numbers they are drawn from, and drawn again when they are needed.
 
-A kept scene is a text of JSON: ``format``; ``request``, which decides the scene; ``cube`` and
-``salient``, which tell what comes of it without drawing it; ``scene``, what was drawn and measured.
+A kept scene is a text of JSON: ``format``; ``request``, which decides the scene; ``spectra``, a
+checksum of those it is made of; ``cube`` and ``salient``, which tell what comes of it without
+drawing it; ``scene``, what was drawn and measured.
 """
 
 import json
+import zlib
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dmssn.scenes.composing import Scene, generate_scene
-from dmssn.scenes.spectra import Stream
+from dmssn.scenes.spectra import Stream, spectra_of
 
 FORMAT = 2
 """Counts up when the same request gives another scene."""
@@ -54,6 +57,7 @@ class KeptScene:
 
     Attributes:
         request: What it is drawn from.
+        spectra: Checksum of the measured spectra it is made of.
         shape: (H, W, B) of its cube.
         dtype: Type that holds its numbers: uint16 for counts, else float32.
         range_nm: First and last band centre; the bands are evenly spaced.
@@ -62,6 +66,7 @@ class KeptScene:
     """
 
     request: SceneRequest
+    spectra: int
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
     range_nm: tuple[float, float]
@@ -74,6 +79,7 @@ class KeptScene:
         first, last = scene.cube.wavelengths_nm[[0, -1]].tolist()  # type: ignore[index]
         return cls(
             request=request,
+            spectra=spectra_checksum(request.stream),
             shape=scene.cube.shape,
             dtype=stored_type(scene),
             range_nm=(first, last),
@@ -102,6 +108,7 @@ class KeptScene:
                 first, last = map(float, cube["range_nm"])
                 return cls(
                     request=SceneRequest(**request),
+                    spectra=int(table["spectra"]),
                     shape=(height, width, bands),
                     dtype=np.dtype(cube["dtype"]),
                     range_nm=(first, last),
@@ -120,6 +127,7 @@ class KeptScene:
         table = {
             "format": FORMAT,
             "request": asdict(self.request),
+            "spectra": self.spectra,
             "cube": {
                 "shape": self.shape,
                 "dtype": self.dtype.name,
@@ -142,18 +150,36 @@ class KeptScene:
             ValueError: Another scene comes of it, or none.
             ModuleNotFoundError: The extra ``scenes`` is not installed.
         """
+        again = "generate it again with `dmssn scenes`"
+        if spectra_checksum(self.request.stream) != self.spectra:
+            raise ValueError(f"it was made of the spectra of another release of a library; {again}")
         scene = self.request.draw()
-        salient = np.count_nonzero(scene.mask)
+        off = abs(int(np.count_nonzero(scene.mask)) - self.salient)
         if (
             scene.cube.shape != self.shape
             or not np.allclose(scene.cube.wavelengths_nm, self.wavelengths_nm)  # type: ignore[arg-type]
-            or abs(salient - self.salient) > max(SALIENT_CHANGE * self.salient, 2)
+            or off > max(SALIENT_CHANGE * self.salient, 2)
         ):
             raise ValueError(
-                "another scene comes of its seed here, with other versions of NumPy, SciPy or the "
-                "library of spectra; generate it again with `dmssn scenes`"
+                f"another scene comes of its seed with these versions of NumPy and SciPy; {again}"
             )
         return scene.cube.data.astype(self.dtype)
+
+
+@cache
+def spectra_checksum(stream: Stream) -> int:
+    """A checksum of what the scenes of a stream are made of; it ignores rounding.
+
+    Raises:
+        ModuleNotFoundError: The extra ``scenes`` is not installed.
+    """
+    spectra = spectra_of(stream)
+    told = [
+        (name, values.shape, round(float(values.sum()), 3))
+        for groups in (spectra.reflectance, spectra.illuminants)
+        for name, values in sorted(groups.items())
+    ]
+    return zlib.crc32(repr(told).encode())
 
 
 def stored_type(scene: Scene) -> np.dtype[Any]:
