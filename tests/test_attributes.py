@@ -221,19 +221,19 @@ def test_material_similarity_ends_where_spectra_differ(angle, alike):
 
 @pytest.mark.parametrize(
     ("angle", "factor", "faint"),
-    [(0.04, 1.05, 2), (0.06, 1.05, 0), (0.04, 1.2, 0), (0.04, 1 / 1.2, 0)],
+    # On a surround as good as even: 0.01 rad and 0.01 of log brightness are what counts as that.
+    [(0.0, 1.02, 2), (0.024, 1.0, 2), (0.026, 1.0, 0), (0.0, np.exp(0.026), 0), (0.02, 1.02, 0)],
 )
-def test_faint_objects_are_hardly_another_spectrum_brightness_or_colour(angle, factor, faint):
-    known = measure(scene(turned(angle) * factor, number=2))[1]
-    assert known["faint"] == faint
+def test_an_object_stands_out_by_more_than_its_surround_varies(angle, factor, faint):
+    assert measure(scene(turned(angle) * factor, number=2))[1]["faint"] == faint
 
 
-def test_an_object_of_another_colour_is_not_faint():
-    red = BACK + [[0.036, -0.036, 0.036]] @ WEIGHTS  # of an angle small for what it changes
-    facts = measure(scene(red[0]))[1]
-    assert facts["greatest_angle"] < 0.05
-    assert facts["delta_e"] > 5
-    assert facts["faint"] == 0
+def test_what_shows_before_an_even_surround_drowns_in_a_textured_one():
+    evidence = scene(1.3 * turned(0.0))
+    assert measure(evidence)[1]["faint"] == 0
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 2 - 1
+    evidence.clean[:] *= 1 + 0.2 * checks
+    assert measure(evidence)[1]["faint"] == 1
 
 
 @pytest.mark.parametrize(("materials", "edges", "busy"), [(4, 0.0, False), (5, 0.0, True)])

@@ -21,6 +21,7 @@ from dmssn.scenes.surrounds import (
     mean_spectra,
     nearest_object,
     pairs,
+    spread,
     texture,
 )
 
@@ -36,10 +37,9 @@ OTHER_BRIGHTNESS = 0.2
 """MS: difference of log brightness that counts, at least."""
 OTHER_TEXTURE = 2.0
 """MS: ratio of the relative deviations of brightness that counts, at least, either way."""
-FAINT_RAD, FAINT_BRIGHTNESS = 0.05, 0.15
-"""An object whose spectral angle, whose difference of log brightness and whose colour and texture
-are all nearer to its surround's than these and ``OTHER_COLOUR`` and ``OTHER_TEXTURE`` is hardly to
-be seen by anyone."""
+STANDS_OUT = 2.5
+"""An object that differs from its surround by less than this many times what the surround's own
+pixels differ by, and has not another texture either, is hardly to be seen by anyone."""
 FULL_WELL = 0.999
 SATURATED_SHARE = 0.01
 """HDR: share of pixels with a band at full well, at least; or"""
@@ -112,12 +112,15 @@ class Contrast:
         brightness: Log of its brightness over that of the surround.
         texture: Its relative deviation of brightness over that of the surround; 1 where it has too
             few pixels to tell.
+        standing_out: Its angle over the median angle of the surround's pixels to their mean, and
+            its brightness over the deviation of theirs, as the legs of a right triangle.
     """
 
     angle: NDArray[np.float64]
     delta_e: NDArray[np.float64] | None
     brightness: NDArray[np.float64]
     texture: NDArray[np.float64]
+    standing_out: NDArray[np.float64]
 
 
 def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -172,9 +175,8 @@ def _extremes(contrast: Contrast | None) -> dict[str, float | None]:
 
 def _faint(contrast: Contrast) -> NDArray[np.bool_]:
     """Which objects hardly differ from their surround in anything."""
-    alike = (contrast.angle < FAINT_RAD) & (np.abs(contrast.brightness) < FAINT_BRIGHTNESS)
-    alike &= np.abs(np.log(contrast.texture)) < np.log(OTHER_TEXTURE)
-    return alike if contrast.delta_e is None else alike & (contrast.delta_e < OTHER_COLOUR)
+    alike = np.abs(np.log(contrast.texture)) < np.log(OTHER_TEXTURE)
+    return np.asarray(alike & (contrast.standing_out < STANDS_OUT))
 
 
 def _same_colour(contrast: Contrast) -> bool:
@@ -209,11 +211,16 @@ def _contrast(
     angle = np.sqrt(np.maximum(spectral_angle(front, back) ** 2 - front_noise - back_noise, 0))
     bright = [evidence.clean.ravel()[pixels] for pixels in fronts]
     behind = [evidence.clean.ravel()[pixels] for pixels in backs]
+    brightness = np.array(
+        [np.log(a.mean() / b.mean()) for a, b in zip(bright, behind, strict=True)]
+    )
+    angles, deviations = spread(evidence.data, evidence.clean, backs, back)
     return Contrast(
         angle,
         _delta_e(front, back, evidence),
-        np.array([np.log(a.mean() / b.mean()) for a, b in zip(bright, behind, strict=True)]),
+        brightness,
         np.array([texture(a, b) for a, b in zip(bright, behind, strict=True)]),
+        np.hypot(angle / angles, brightness / deviations),
     )
 
 

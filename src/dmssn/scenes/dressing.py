@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dmssn.scenes import materials
 from dmssn.scenes.arranging import Plan
+from dmssn.scenes.attributes import STANDS_OUT
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
@@ -21,6 +22,8 @@ from dmssn.scenes.styles import Style
 
 TARGETS = 10
 """Spectra tried for a metamer to be like."""
+SAMPLED = 20
+"""Objects whose places tell how much the background varies."""
 TRIES = 12
 """Materials tried for one as far from the background as was drawn."""
 CONTRAST_NEAR, CONTRAST_AIRBORNE = (0.5, 3.5), (0.15, 0.8)
@@ -63,10 +66,12 @@ def dress(
         twins = _twins(rng, canvas, camera, lights, seen, gain)
         return [replace(thing, twins=twins, relief=0.0, pattern=0.0) for thing in things]
     if style.akin:
-        return [_akin(rng, canvas, thing) for thing in things]
+        varied = _texture(canvas, things, seen)[1]
+        return [_akin(rng, canvas, thing, STANDS_OUT * varied) for thing in things]
     behind = np.stack(canvas.spectra)[canvas.firsts] @ seen
     kinds = 1 if plan.same_stuff else min(len(things), 6)
-    stuff = [_stuff(rng, behind, seen, plan) for _ in range(kinds)]
+    least = STANDS_OUT * _texture(canvas, things, seen)[0]
+    stuff = [_stuff(rng, behind, seen, plan, least) for _ in range(kinds)]
     return [replace(thing, materials=stuff[index % kinds]) for index, thing in enumerate(things)]
 
 
@@ -88,14 +93,30 @@ def _twins(
     raise NoMetamer("no metamer")
 
 
-def _akin(rng: Chance, canvas: Canvas, thing: Thing) -> Thing:
+def _texture(canvas: Canvas, things: list[Thing], seen: NDArray[np.float64]) -> tuple[float, float]:
+    """How much the background varies where objects are to be: contrast, and log brightness."""
+    boxes = [box for thing in things[:SAMPLED] if (box := box_of(thing, canvas.shape)) is not None]
+    if not boxes:
+        return 0.0, 0.0
+    shares = np.concatenate(
+        [np.stack([plane[box].ravel() for plane in canvas.planes], axis=1) for box in boxes]
+    )
+    shares = shares[:: max(1, len(shares) // 500)]
+    spectra = shares @ (np.stack(canvas.spectra) @ seen)
+    angle = float(np.median(spectral_angle(spectra, spectra.mean(axis=0))))
+    varied = float(np.log(np.maximum(spectra.mean(axis=1), 1e-9)).std())
+    return 2.5 * angle + 0.5 * varied, varied
+
+
+def _akin(rng: Chance, canvas: Canvas, thing: Thing, least: float) -> Thing:
     """The object of what is behind it: brighter or darker, of another tint or texture."""
     box = box_of(thing, canvas.shape)
     base = canvas.reflectance(np.s_[:, :] if box is None else box)
     tint = 1 + rng.uniform(0.05, 0.2) * rng.choice([-1, 1]) * np.exp(
         -0.5 * ((GRID_NM - rng.uniform(430, 670)) / rng.uniform(20, 50)) ** 2
     )
-    factor = rng.uniform(0.4, 0.75) if rng.one_in(0.5) else rng.uniform(1.3, 2.2)
+    other = min(max(rng.uniform(0.25, 0.85), least), 1.2)  # in log brightness
+    factor = np.exp(other if rng.one_in(0.5) else -other)
     body = np.clip(base * factor * tint, 0.002, 0.98)
     marks = np.clip(base * rng.uniform(0.5, 1.8), 0.002, 0.98)
     return replace(
@@ -106,10 +127,15 @@ def _akin(rng: Chance, canvas: Canvas, thing: Thing) -> Thing:
 
 
 def _stuff(
-    rng: Chance, behind: NDArray[np.float64], seen: NDArray[np.float64], plan: Plan
+    rng: Chance,
+    behind: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    plan: Plan,
+    least: float,
 ) -> list[Material]:
-    """Two or three materials of one object, the first about as far from the background as drawn."""
-    wanted = rng.spread(*(CONTRAST_AIRBORNE if plan.airborne else CONTRAST_NEAR))
+    """Two or three materials of one object, each about as far from the background as is drawn."""
+    drawn = rng.spread(*(CONTRAST_AIRBORNE if plan.airborne else CONTRAST_NEAR))
+    wanted = min(max(drawn, least), CONTRAST_NEAR[1])
     alike_bright = rng.one_in(0.15)
     stuff = []
     for _ in range(rng.integer(2, 4)):

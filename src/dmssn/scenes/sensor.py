@@ -171,7 +171,7 @@ def detect(rng: Chance, radiance: NDArray[np.float32], over: float) -> float:
     top = float(np.quantile(brightest, 1 - max(over, 0.005))) + 1e-9
     exposure = rng.uniform(0.5, 0.98) if rng.one_in(0.95) else rng.uniform(0.1, 0.4)
     gain = (1.0 if over else exposure) / top
-    electrons, read = rng.spread(4e3, 2e6), rng.spread(3e-5, 3e-3)
+    electrons, read = rng.spread(1e4, 2e6), rng.spread(2e-5, 2e-3)
     if rng.one_in(0.08):  # in poor light
         electrons, read = rng.spread(1e3, 2e4), rng.spread(1e-3, 6e-3)
     level = np.ones(bands, dtype=np.float32)

@@ -20,7 +20,9 @@ GAP = 2
 TEXTURED_PIXELS = 64
 """Smaller objects have no texture to speak of."""
 EVEN = 0.01
-"""Relative deviations below are taken for this: a surface as even as that has no texture."""
+"""Deviations below are taken for this: a surface as even as that has no texture."""
+SAMPLED = 200
+"""Pixels of a region that tell how much it varies."""
 
 
 def nearest_object(labels: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
@@ -83,6 +85,34 @@ def mean_spectra(
     apart = spectral_angle(means[:, 0], means[:, 1])
     whole = sums.reshape(means.shape).sum(axis=1, dtype=float) / both[:, None]
     return whole, np.asarray(apart**2 * first * second / both**2)
+
+
+def spread(
+    data: NDArray[np.float32],
+    clean: NDArray[np.float32],
+    regions: list[Pixels],
+    means: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much the pixels of each region differ among themselves, both of shape (N,).
+
+    Args:
+        data: Shape (H, W, B).
+        clean: Brightness without noise, shape (H, W).
+        regions: Pixels of each.
+        means: Mean spectrum of each, shape (N, B).
+
+    Returns:
+        Median spectral angle of a pixel to the mean in radians, and standard deviation of log
+        brightness; neither below ``EVEN``.
+    """
+    table, bright = data.reshape(-1, data.shape[2]), np.log(np.maximum(clean.ravel(), 1e-9))
+    some = [pixels[:: max(1, pixels.size // SAMPLED)] for pixels in regions]
+    angles = [
+        float(np.median(spectral_angle(table[pixels], mean)))
+        for pixels, mean in zip(some, means, strict=True)
+    ]
+    deviations = [float(bright[pixels].std()) for pixels in some]
+    return np.maximum(angles, EVEN), np.maximum(deviations, EVEN)
 
 
 def texture(inside: NDArray[np.float32], around: NDArray[np.float32]) -> float:
