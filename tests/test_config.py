@@ -11,6 +11,7 @@ from dmssn.config import (
     AugmentConfig,
     DetectorConfig,
     FitConfig,
+    GenerateConfig,
     MixtureConfig,
     PrepareConfig,
     Recipe,
@@ -131,6 +132,10 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path):
         (FitConfig, "clip", (0, 5), (-1, math.nan, math.inf)),
         (FitConfig, "seed", (0, 2**40), (-1,)),
         (DetectorConfig, "drop_path", (0, 0.99), (1, -0.1)),
+        (GenerateConfig, "count", (0, 10**6), (-1,)),
+        (GenerateConfig, "size", (16, 4096), (15, 4097)),
+        (GenerateConfig, "bands", (0, 3, 600), (-1, 1, 2, 601)),
+        (GenerateConfig, "seed", (0, 2**32 - 1), (-1, 2**32)),
     ],
 )
 def test_ranges_end_where_they_say(kind, name, good, bad):

@@ -1,6 +1,7 @@
 """Cubes kept as what they are drawn from: known before they are drawn, and never another."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -95,12 +96,82 @@ def test_a_file_of_another_version_is_refused(path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"{", b"\xff\xfe\x00", b"[1]", b"{}", b"3", b'{"format": 2}', b'{"format": 2, "request": {}}'],
+    [
+        b"{",
+        b"\xff\xfe\x00",
+        b"[1]",
+        b"{}",
+        b"3",
+        b'{"format": %d}' % FORMAT,
+        b'{"format": %d, "request": {}}' % FORMAT,
+        b'{"format": true}',
+        b'{"format": "2\\n"}',
+        b'{"format": Infinity}',
+        b'{"format": %s}' % (b"9" * 5000),
+        b"[" * 100_000,
+    ],
 )
 def test_a_damaged_file_is_said_to_be(path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"field.1.scene: is damaged"):
         open_cube(path)
+
+
+NEVER = ["7", 7.0, True, -1, 10**400, math.inf, math.nan, [], {}, [7]]
+"""No whole number of a scene."""
+SPANS = [[500], [500, 600, 700], "ab", {"1": 1, "2": 2}, ["500", "600"], [True, 600], [600, 500]]
+SPANS += [[500, 500], [399, 600], [500, 2451], [500, math.inf], [math.nan, 600], [500, 10**400], 5]
+BAD_SHAPES = [[24, 32, None], [24.0, 32, 7], [24, "32", 7], [24, 32, math.nan], [24, 32, 10**400]]
+WRONG = {
+    "request seed": [*NEVER, None, 2**64],
+    "request height": [*NEVER, None, 15, 25, 4097],
+    "request width": [*NEVER, None, 15, 24, 4097],
+    "request bands": [*NEVER, 2, 8, 601],
+    "request most_bands": [*NEVER, 19, 601],
+    "request bits": [*NEVER, 7, 17],
+    "request wavelength_range_nm": SPANS,
+    "request attributes": [None, "CS", {"CS": 1}, ["XX"], [1], [["CS"]], [None], 3],
+    "request stream": [None, "v0", 1, ["train"]],
+    "cube shape": [None, 7, "abc", [24, 32], [24, 32, 7, 1], [32, 24, 7], [24, 32, 8], *BAD_SHAPES],
+    "cube dtype": [None, "float64", "uint8", "O", 2, ["uint16"], "<u2"],
+    "cube range_nm": [*SPANS, None],
+    "spectra": [*NEVER, None, 2**32],
+    "salient": [*NEVER, None, 0, 24 * 32 + 1],
+    "scene": [None, "a", [["name", "a"]], 3],
+    "request": [None, [], "a", 3],
+    "cube": [None, [], "a", 3],
+}
+"""Values that no file has, by their place in it."""
+
+
+@pytest.mark.parametrize("place", WRONG)
+def test_a_file_with_a_value_that_cannot_be_is_damaged(path, place):
+    whole = path.read_text()
+    for value in WRONG[place]:
+        table = json.loads(whole)
+        *parts, last = place.split()
+        inner = table[parts[0]] if parts else table
+        assert last in inner
+        inner[last] = value
+        path.write_text(json.dumps(table))
+        with pytest.raises(ValueError, match=r"field.1.scene: is damaged") as raised:
+            open_cube(path)
+        assert "\n" not in str(raised.value)
+
+
+@given(st.data())
+def test_whatever_else_a_file_says_is_read_or_said_to_be_damaged(drawn, data):
+    text = KeptScene.of(drawn, REQUEST, {"name": "a"}).to_json()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(start + 6, len(text))))
+    put = data.draw(st.text('0123456789eE.-+[]{}":, nul', max_size=6))
+    try:
+        scene = KeptScene.from_json(text[:start] + put + text[end:])
+    except ValueError:
+        return
+    assert scene.wavelengths_nm.shape == (scene.shape[2],)
+    assert (np.diff(scene.wavelengths_nm) > 0).all()
+    assert KeptScene.from_json(scene.to_json()) == scene
 
 
 @pytest.mark.parametrize("field", ["seed", "bands", "stream", "unknown"])
@@ -112,11 +183,12 @@ def test_a_request_of_other_fields_is_damaged(path, field):
         open_cube(path)
 
 
-def test_another_scene_than_announced_is_refused(path):
+def test_another_scene_than_announced_is_refused(path, drawn):
     cube = json.loads(path.read_text())["cube"]
     for change in (
         {"salient": 700},
-        {"cube": cube | {"shape": [24, 32, 8]}},
+        {"salient": int(drawn.mask.sum()) + 3},
+        {"cube": cube | {"dtype": "float32"}},
         {"cube": cube | {"range_nm": [500.0, 600.0]}},
     ):
         before = path.read_text()
@@ -162,8 +234,8 @@ def test_it_has_no_variables(path):
 
 
 @given(
-    seed=st.integers(0, 2**32 - 1),
-    bands=st.none() | st.integers(1, 600),
+    seed=st.integers(0, 2**64 - 1),
+    bands=st.none() | st.integers(3, 600),
     span=st.none() | st.tuples(st.floats(400, 1000), st.floats(1001, 2450)),
     attributes=st.sets(st.sampled_from(["CB", "CS", "SO"])).map(tuple),
     ends=st.tuples(st.floats(400, 1000), st.floats(1001, 2450)),
@@ -174,7 +246,7 @@ def test_a_kept_scene_comes_back_to_the_last_bit(seed, bands, span, attributes, 
     )
     scene = KeptScene(
         request=request,
-        spectra=seed,
+        spectra=seed % 2**32,
         shape=(64, 48, bands or 30),
         dtype=np.dtype(np.float32),
         range_nm=ends,

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import weakref
 
 import h5py
@@ -14,10 +15,12 @@ from PIL import Image
 
 from dmssn import scene_folders
 from dmssn.cli import main
+from dmssn.commands.scenes import FEWEST_COLOUR_BANDS
 from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
+from dmssn.files import locked
 from dmssn.preparing_sets import prepare_set
 from dmssn.readers import open_cube
-from dmssn.scene_folders import split_names
+from dmssn.scene_folders import scene_seed, split_names
 from dmssn.scenes import benchmark, generate_scene, libraries, spectra
 from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scenes.benchmark import Frozen, benchmark_request, fingerprint
@@ -44,6 +47,13 @@ def test_split_lists_are_disjoint_and_complete(number, sizes):
     splits = split_names(names, seed=5)
     assert tuple(map(len, splits.values())) == sizes
     assert sorted(name for split in splits.values() for name in split) == names
+
+
+def test_no_two_of_many_scenes_have_the_same_seed():
+    seeds = {scene_seed(0, index) for index in range(200_000)}  # of 32 bits, about 5 would
+    assert len(seeds) == 200_000
+    assert max(seeds) < 2**64
+    assert seeds.isdisjoint(scene_seed(2**32 - 1, index) for index in range(1000))
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +154,12 @@ def test_a_run_of_seeds_goes_on_too(kept, tmp_path, capsys):
     assert content(folder) == content(kept)
     assert run(*tokens) == 1
     assert "other settings" in capsys.readouterr().err
+    other = (folder / "cubes/scene_00003.scene").read_text()
+    for wrong in (other, other.replace("scene_00003", "scene_00002")):
+        (folder / "cubes/scene_00002.scene").write_text(wrong)
+        assert run(*tokens, "--seeds-only") == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"dmssn scenes: {folder / 'cubes/scene_00002.scene'}: damaged (of ")
     (folder / "cubes/scene_00002.scene").write_text("{")
     assert run(*tokens, "--seeds-only") == 1
     error = capsys.readouterr().err
@@ -162,14 +178,28 @@ def test_every_scene_has_the_attributes_that_are_asked_for(tmp_path, capsys):
         assert {"SO", "MO"} <= set(entry["attributes"])
         assert entry["salient_fraction"] < 0.01
         assert entry["objects"] >= 2
-    assert run(*tokens, "--attributes", "SO", "MO") == 0  # the same, so that nothing is left to do
+    # The same, so that nothing is left to do.
+    assert run(*tokens, "--attributes", "SO", "MO") == 0
+    assert run(*tokens, "--attributes", " SO , mo,") == 0
 
 
-def test_settings_that_no_scene_can_meet_leave_the_folder_to_others(tmp_path, capsys):
-    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "64x64", "--bands", 6)
-    assert run(*tokens, "--attributes", "CS", "MS") == 1
-    assert "CS and MS exclude each other" in capsys.readouterr().err
+def test_settings_that_no_scene_can_meet_leave_the_folder_to_others(tmp_path, capsys, monkeypatch):
+    def unmet(settings, folder, index):
+        raise ValueError("none has CS")
+
+    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "16x16", "--bands", 6)
+    with monkeypatch.context() as context:
+        context.setattr(scene_folders, "_write_one", unmet)
+        assert run(*tokens, "--attributes", "SO") == 1
+    assert "none has CS" in capsys.readouterr().err
     assert run(*tokens) == 0
+
+
+def test_colours_are_compared_from_the_fewest_bands_on_that_show_them():
+    options = {"height": 64, "width": 64, "attributes": ["CS"]}
+    assert "CS" in generate_scene(1, bands=FEWEST_COLOUR_BANDS, **options).attributes
+    with pytest.raises(ValueError, match="colours need bands"):
+        generate_scene(1, bands=FEWEST_COLOUR_BANDS - 1, **options)
 
 
 @pytest.fixture
@@ -257,6 +287,43 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_scene(tmp_path):
     assert list(cube.parent.iterdir()) == []
 
 
+def test_a_run_that_is_ended_leaves_whole_files_and_goes_on(tmp_path):
+    tokens = ("--count", 24, "--size", "32x32", "--bands", 6, "--seeds-only")
+    folder = tmp_path / "a"
+    command = [sys.executable, "-m", "dmssn", "scenes", "-o", folder, *tokens, "--workers", 2]
+    with subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(folder.glob("cubes/*.scene")):
+            time.sleep(0.01)
+        process.terminate()
+        _, error = process.communicate()
+    assert (process.returncode, error) == (128 + signal.SIGTERM, "")
+    assert not json.loads((folder / "scenes.json").read_text())["complete"]
+    for path in folder.glob("cubes/*.scene"):
+        assert open_cube(path).shape == (32, 32, 6)
+    assert run("-o", folder, *tokens) == 0
+    assert run("-o", tmp_path / "b", *tokens) == 0
+    assert content(folder) == content(tmp_path / "b")
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path):
+    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "16x16", "--bands", 6)
+    assert run(*tokens) == 0
+    whole = content(tmp_path / "a")
+    for part in ("", "cubes", "masks", "color", "splits"):
+        (tmp_path / "a" / part / f".{'0' * 16}.partial.h5").touch()
+    assert run(*tokens) == 0
+    assert content(tmp_path / "a") == whole
+
+
+def test_two_runs_do_not_write_to_one_folder_at_once(tmp_path, capsys):
+    tokens = ("-o", tmp_path / "a", "--count", 1, "--size", "16x16", "--bands", 6)
+    assert run(*tokens) == 0
+    with locked(tmp_path / "a"):
+        assert run(*tokens) == 1
+    assert "another run is at work in it" in capsys.readouterr().err
+    assert run(*tokens) == 0
+
+
 class Handle:
     """Something whose end is watched, as h5py watches its own."""
 
@@ -307,9 +374,16 @@ def test_a_folder_with_other_things_or_other_settings_is_left_alone(written, tmp
         ("--count", 0),
         ("--count", 1, "--size", "256"),
         ("--count", 1, "--size", "8x64"),
-        ("--count", 1, "--bands", 0),
+        ("--count", 1, "--size", "64x4097"),
+        ("--count", 1, "--size", "٣٢x٣٢"),
+        ("--count", 1, "--size", f"64x{'9' * 5000}"),
+        ("--count", 1, "--bands", 2),
+        ("--count", 1, "--bands", 601),
         ("--count", 1, "--workers", 0),
         ("--count", 1, "--seed", -1),
+        ("--count", 1, "--seed", 2**32),
+        ("--count", 1, "--attributes", ""),
+        ("--count", 1, "--attributes", " ,, "),
     ],
 )
 def test_a_setting_that_cannot_be_is_a_usage_error(tokens, tmp_path, capsys):
@@ -323,6 +397,11 @@ def test_a_setting_that_cannot_be_is_a_usage_error(tokens, tmp_path, capsys):
     [
         ((), "--count is missing"),
         (("--count", 1, "--attributes", "SO,XX"), "of CB, CS, HDR, SO, MS, MO, got 'XX'"),
+        (("--count", 1, "--attributes"), "--attributes"),
+        (("--count", 1, "--attributes", "CS", "MS"), "CS and MS exclude each other"),
+        (("--count", 1, "--attributes", "CS", "--bands", 8), "--bands of 9 or more, got 8"),
+        (("--count", 1, "--seed", 2**32), "--seed must be from 0 to 4294967295, got 4294967296"),
+        (("--count", 1, "--bands", 601), "--bands must be from 3 to 600, got 601"),
         (("--benchmark", "v0"), "--benchmark must be one of v1, got 'v0'"),
         (("--benchmark", "v1", "--count", 200), "leave --count out"),
         (("--benchmark", "v1", "--size", "256x256"), "leave --size out"),

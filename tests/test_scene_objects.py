@@ -9,9 +9,11 @@ from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.foreground import draw_screen, hang
+from dmssn.scenes.light import Light
 from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, distances, outlines, paint, unit_area
 from dmssn.scenes.spectra import GRID_NM, spectra_of
+from dmssn.scenes.staging import Stage
 from dmssn.scenes.styles import draw_style
 
 SUN = np.array([0.0, 0.0, 1.0])
@@ -51,7 +53,10 @@ def test_the_mask_is_where_the_object_covers_half_of_the_pixel_or_more(family):
         (shapes.box(0.1, 0, 0.8, 0.4), lambda x, y: (abs(x - 0.1) <= 0.8) & (abs(y) <= 0.4)),
         (shapes.ring(0, 0, 0.7, 0.2), lambda x, y: abs(np.hypot(x, y) - 0.7) <= 0.2),
         (shapes.capsule(-1, 0, 1, 0, 0.1), lambda x, y: (abs(y) <= 0.1) & (abs(x) <= 1)),
-        (shapes.convex([(0, -1), (1, 1), (-1, 1)]), lambda x, y: (y <= 1) & (abs(x) <= (y + 1) / 2)),
+        (
+            shapes.convex([(0, -1), (1, 1), (-1, 1)]),
+            lambda x, y: (y <= 1) & (abs(x) <= (y + 1) / 2),
+        ),
     ],
 )  # fmt: skip
 def test_masks_are_exact_against_geometry_worked_apart(distance, inside):
@@ -147,13 +152,47 @@ def test_shadows_fall_away_from_the_light_and_on_others_only():
     thing = Thing([shapes.Part(shapes.ellipse(0, 0, 1, 1))], [GREY], 25, 30, 6, 0)
     paint(chance(0), canvas, thing, SUN, 1)
     sun = np.array([0.8, 0.0, 0.6])  # from the right
-    left = shadows.cast(canvas, [thing], sun, 1.0)
+    left = shadows.cast(canvas.shape, [thing], sun, 1.0)
     assert left[25, 22] < 0.2
     assert left[25, 38] == 1
-    assert (left[canvas.mask] == 1).all()
-    seam = shadows.contact(canvas, [thing], sun, 0.5)
+    among = shadows.cast(canvas.shape, [thing], sun, 1.0, canvas.labels)
+    assert (among[canvas.mask] == 1).all()
+    np.testing.assert_array_equal(among[~canvas.mask], left[~canvas.mask])
+    seam = shadows.contact(canvas.shape, [thing], sun)
     assert seam[25, 23] < seam[25, 37] == 1
-    assert 0.5 <= seam.min()
+    lifted = shadows.lift(seam, [thing])
+    assert (lifted[distances(thing, np.s_[:50, :60])[0] <= -0.5] == 1).all()
+    np.testing.assert_array_equal(lifted >= seam, True)
+
+
+def test_no_line_of_light_follows_an_outline():
+    """A pixel half covered by a dark object has its ground in the shadow, not in the light."""
+    canvas = white_canvas()
+    dark = Material(np.full((1, GRID_NM.size), 0.01))
+    thing = Thing([shapes.Part(shapes.ellipse(0, 0, 1, 1))], [dark], 25.3, 30.4, 14, 0)
+    paint(chance(0), canvas, thing, SUN, 1)
+    sun = np.array([0.8, 0.0, 0.6])  # from the right
+    shadow = shadows.cast(canvas.shape, [thing], sun, 0.5)
+    seam = 1 - 0.8 * (1 - shadows.contact(canvas.shape, [thing], sun))
+    even = np.ones(canvas.shape, dtype=np.float32)
+    stage = Stage(
+        canvas=canvas,
+        plan=draw_plan(chance(0), "plain", draw_style(chance(0), [])),
+        things=[thing],
+        screen=None,
+        lights=[Light(GRID_NM, even), Light(GRID_NM, 0.1 * even)],
+        ground=1,
+        on_ground=[shadow * seam, seam],
+        materials=1,
+        distractors=[],
+        outdoors=False,
+    )
+    bright = stage.lit(canvas.planes)
+    bright = bright[0] + bright[2] + 0.01 * (bright[1] + bright[3])
+    row = bright[25, :30]  # through the shadow into the object
+    assert row[0] > 1
+    assert (np.diff(row) <= 0.01).all()  # its own texture is all that rises
+    assert stage.shade[25, 30] > 2 * stage.shade[25, 14]
 
 
 @pytest.mark.parametrize("seed", range(12))

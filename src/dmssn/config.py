@@ -237,6 +237,14 @@ class DetectorConfig:
             _from(name, getattr(self, name), 0, 0.99)
 
 
+SCENE_SIDES = (16, 4096)
+"""Fewest and most rows, and columns, of a generated scene."""
+SCENE_BANDS = (3, 600)
+"""Fewest and most bands of a generated scene."""
+MOST_SCENE_SEED = 2**32 - 1
+"""Greatest seed of a folder of generated scenes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerateConfig:
     """Scenes that are made up, by ``dmssn scenes``, into ``data.scenes``."""
@@ -248,16 +256,18 @@ class GenerateConfig:
     bands: int = 0
     """Bands of every scene; 0 gives each its own number, 20 to 600."""
     seed: int = 0
-    """Another one gives other scenes."""
+    """Another one, below 2**32, gives other scenes."""
     cubes: Literal["seeds", "files"] = "seeds"
     """``seeds``: a cube is drawn anew whenever it is read, and takes no room. ``files``: cubes are
     written, about 13 MB each at 256 x 256."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        for name in ("count", "bands", "seed"):
-            _at_least(name, getattr(self, name), 0)
-        _at_least("size", self.size, 16)
+        _at_least("count", self.count, 0)
+        _from("seed", self.seed, 0, MOST_SCENE_SEED)
+        _from("size", self.size, *SCENE_SIDES)
+        if self.bands != 0:
+            _from("bands", self.bands, *SCENE_BANDS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ COLOUR_NM = (640.0, 550.0, 460.0)
 VISIBLE_NM = (450.0, 650.0)
 """A camera whose bands reach past both ends, closely enough, gives true colour."""
 WIDEST_STEP_NM = 40.0
+STRETCH = (1.0, 99.5)
+"""Percentiles of a picture's values that are shown as black and as full brightness."""
 ROWS_AT_ONCE = 64
 """Rows of a picture painted at once."""
 
@@ -78,7 +80,7 @@ def paint(colours: NDArray[np.float32], *, true: bool) -> NDArray[np.uint8]:
         return np.zeros(colours.shape, dtype=np.uint8)
     shown = colours if valid.all() else colours[valid][None]
     axes = None if true else (0, 1)
-    low, high = torch.from_numpy(np.percentile(shown, [1, 99.5], axis=axes, keepdims=True))
+    low, high = torch.from_numpy(np.percentile(shown, STRETCH, axis=axes, keepdims=True))
     span = torch.where(high > low, high - low, 1)
     levels = np.zeros(colours.shape, dtype=np.uint8)
     # Some rows at a time, for the steps between are large; by torch, for cores to share the powers.

@@ -18,13 +18,13 @@ import numpy as np
 from PIL import Image
 
 from dmssn.config import GenerateConfig
-from dmssn.files import make_folder, replacing
+from dmssn.files import LOCK, locked, make_folder, remove_partial, replacing
 from dmssn.progress import track
 from dmssn.rendering import render
 from dmssn.scene_manifest import MANIFEST
 from dmssn.scenes import Scene
-from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request
-from dmssn.scenes.benchmark import check as check_benchmark
+from dmssn.scenes.attributes import ATTRIBUTES
+from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request, benchmark_scene
 from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest, stored_type
 from dmssn.scenes.spectra import Stream, spectra_of
 from dmssn.store import write_json
@@ -62,12 +62,33 @@ class SceneSettings:
         if self.stream != "train":
             return benchmark_request(self.stream, index)
         return SceneRequest(
-            seed=int(np.random.SeedSequence([self.seed, index]).generate_state(1)[0]),
+            seed=scene_seed(self.seed, index),
             height=self.height,
             width=self.width,
             bands=self.bands,
             attributes=self.attributes,
         )
+
+    def draw(self, index: int, name: str) -> Scene:
+        """Make a scene of the folder; one of a benchmark is compared with the one it should be.
+
+        Raises:
+            ValueError: It cannot be drawn, or is not the benchmark's.
+        """
+        if self.stream != "train":
+            return benchmark_scene(self.stream, index)
+        return self.request(index).draw(name)
+
+
+def scene_seed(seed: int, index: int) -> int:
+    """Seed of one of a folder's scenes, 0 to 2**64 - 1: of 2**32 some would soon coincide.
+
+    Args:
+        seed: The folder's, below 2**32: of ``SeedSequence`` each number is one word, or else
+            another seed and index could be the same words.
+        index: The scene's, likewise.
+    """
+    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0])
 
 
 def benchmark_settings(version: Stream, cubes: Literal["files", "seeds"]) -> SceneSettings:
@@ -89,21 +110,25 @@ def write_scenes(settings: SceneSettings, folder: Path, workers: int = 1) -> lis
     Raises:
         ValueError: The folder holds something else, or damaged scenes; or a scene cannot be drawn,
             or is not the benchmark's.
-        OSError: The folder cannot be made or written to.
+        OSError: The folder cannot be made or written to, or another run is at work in it.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
     spectra_of(settings.stream)  # fails here, once, when the extra is not installed
     _claim(settings, folder)
-    indices = range(settings.count)
-    written = in_order(partial(_write_one, settings, folder), indices, workers)
-    shown = track(indices, "generating scenes", each="scenes")
-    entries = [entry for entry, _ in zip(written, shown, strict=True)]
-    names = [entry["name"] for entry in entries]
-    splits = split_names(names, settings.seed) if settings.stream == "train" else {"test": names}
-    for split, members in splits.items():
-        with replacing(folder / "splits" / f"{split}.txt") as path:
-            path.write_text("".join(f"{name}\n" for name in members), encoding="utf-8")
-    write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
+    with locked(folder):
+        for part in (folder, *(folder / name for name in ("cubes", "masks", "color", "splits"))):
+            remove_partial(part)
+        indices = range(settings.count)
+        written = in_order(partial(_write_one, settings, folder), indices, workers)
+        shown = track(indices, "generating scenes", each="scenes")
+        entries = [entry for entry, _ in zip(written, shown, strict=True)]
+        names = [entry["name"] for entry in entries]
+        train = settings.stream == "train"
+        splits = split_names(names, settings.seed) if train else {"test": names}
+        for split, members in splits.items():
+            with replacing(folder / "splits" / f"{split}.txt") as path:
+                path.write_text("".join(f"{name}\n" for name in members), encoding="utf-8")
+        write_json(folder / MANIFEST, _head(settings) | {"complete": True, "scenes": entries})
     return entries
 
 
@@ -148,7 +173,7 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
         if {key: told.get(key) for key in _head(settings)} == _head(settings):
             return
         files = {path for path in folder.rglob("*") if path.is_file()}
-        if told.get("complete") is not False or files != {manifest}:
+        if told.get("complete") is not False or files - {folder / LOCK} != {manifest}:
             raise ValueError(
                 f"{folder} holds scenes with other settings; choose another folder, or delete it"
             )
@@ -169,12 +194,10 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
     as_file = settings.cubes == "files"
     cube_path = folder / "cubes" / f"{name}{'.h5' if as_file else '.scene'}"
     pictures = {kind: folder / kind / f"{name}.png" for kind in ("masks", "color")}
-    if all(path.is_file() for path in (cube_path, *pictures.values())):
-        return _entry_of(cube_path)
     request = settings.request(index)
-    scene = request.draw(name)
-    if settings.stream != "train":
-        check_benchmark(settings.stream, index, scene)
+    if all(path.is_file() for path in (cube_path, *pictures.values())):
+        return _entry_of(cube_path, request.seed)
+    scene = settings.draw(index, name)
     entry = {
         "name": name,
         "seed": request.seed,
@@ -195,18 +218,24 @@ def _write_one(settings: SceneSettings, folder: Path, index: int) -> dict[str, A
     return entry
 
 
-def _entry_of(cube_path: Path) -> dict[str, Any]:
+def _entry_of(cube_path: Path, seed: int) -> dict[str, Any]:
     """A scene's entry of the manifest, from the file of its cube."""
     try:
         if cube_path.suffix == ".scene":
-            return KeptScene.from_json(cube_path.read_bytes()).about
-        with h5py.File(cube_path) as file:
-            entry: dict[str, Any] = json.loads(file.attrs["scene"])
-    except (OSError, KeyError, ValueError) as error:
+            entry = KeptScene.from_json(cube_path.read_bytes()).about
+        else:
+            with h5py.File(cube_path) as file:
+                entry = json.loads(file.attrs["scene"])
+        if (entry["name"], entry["seed"]) != (cube_path.stem, seed):
+            raise ValueError("of another scene")
+        codes = set(entry["attributes"])
+        if not 0 < entry["salient_fraction"] <= 1 or not codes <= set(ATTRIBUTES):
+            raise ValueError("not what is told of a scene")
+    except (OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{cube_path}: damaged ({error}); delete it, and it is written again"
         ) from None
-    return entry
+    return dict(entry)
 
 
 def _write_cube(scene: Scene, entry: dict[str, Any], path: Path) -> None:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dmssn.config import SettingError
+from dmssn.config import MOST_SCENE_SEED, SCENE_BANDS, SCENE_SIDES, SettingError
 
 if TYPE_CHECKING:
     from dmssn.scene_folders import SceneSettings
+
+FEWEST_COLOUR_BANDS = 9
+"""Of fewer bands no camera sees colours, which CS compares."""
 
 
 def main(
@@ -40,23 +43,26 @@ def main(
     Args:
         output: Folder to write; new, empty or begun by the same settings.
         count: Number of scenes; needed unless there is --benchmark.
-        size: Height x width in pixels, at least 16x16; 256x256 when left out.
-        bands: Bands of every scene; each scene has its own number, 20 to 600, when left out.
+        size: Height x width in pixels, 16x16 to 4096x4096; 256x256 when left out.
+        bands: Bands of every scene, 3 to 600; each scene has its own number, 20 to 600, when left
+            out.
         attributes: What every scene is to have, such as CS SO: complex background (CB), colour
             similarity (CS), high dynamic range (HDR), small objects (SO), material similarity
             (MS), several objects (MO).
-        seed: Another seed gives other scenes; 0 when left out.
+        seed: Another seed, below 2**32, gives other scenes; 0 when left out.
         benchmark: Write the test scenes of this benchmark, v1, which are the same everywhere.
         seeds_only: In place of cubes write files of 1 KB, from which a cube is drawn when it is
             read; every command takes them.
         workers: Processes that work at once; the files do not depend on it.
         json_: Print the summary as JSON.
     """
-    for name, value in (("--count", count), ("--workers", workers), ("--bands", bands)):
+    for name, value in (("--count", count), ("--workers", workers)):
         if value is not None and value < 1:
             raise SettingError(f"{name} must be at least 1, got {value}")
-    if seed is not None and seed < 0:
-        raise SettingError(f"--seed must be at least 0, got {seed}")
+    ranges = (("--bands", bands, SCENE_BANDS), ("--seed", seed, (0, MOST_SCENE_SEED)))
+    for name, value, (low, high) in ranges:
+        if value is not None and not low <= value <= high:
+            raise SettingError(f"{name} must be from {low} to {high}, got {value}")
     if benchmark is not None:
         given = {
             "--count": count,
@@ -87,7 +93,12 @@ def _settings(
     seeds_only: bool,
 ) -> "SceneSettings":
     height, width = parse_size(size or "256x256")
-    codes = _codes(attributes or [])
+    codes = () if attributes is None else _codes(attributes)
+    if "CS" in codes and bands is not None and bands < FEWEST_COLOUR_BANDS:
+        raise SettingError(
+            f"--attributes CS compares colours, which takes --bands of {FEWEST_COLOUR_BANDS} or "
+            f"more, got {bands}"
+        )
     from dmssn.scene_folders import SceneSettings
 
     return SceneSettings(
@@ -112,10 +123,13 @@ def _benchmark(version: str, seeds_only: bool) -> "SceneSettings":
 
 
 def parse_size(size: str) -> tuple[int, int]:
-    """(H, W) of a text such as 256x320; each is 16 at least."""
-    match = re.fullmatch(r"(\d+)[xX](\d+)", size)
-    if match is None or min(map(int, match.groups())) < 16:
-        raise SettingError(f"--size must be HEIGHTxWIDTH of at least 16x16, got {size!r}")
+    """(H, W) of a text such as 256x320; each is within ``SCENE_SIDES``."""
+    least, most = SCENE_SIDES
+    match = re.fullmatch("([0-9]{1,9})[xX]([0-9]{1,9})", size)
+    if match is None or not all(least <= int(side) <= most for side in match.groups()):
+        raise SettingError(
+            f"--size must be HEIGHTxWIDTH of {least}x{least} to {most}x{most}, got {size!r}"
+        )
     return int(match[1]), int(match[2])
 
 
@@ -123,10 +137,18 @@ def _codes(words: list[str]) -> tuple[str, ...]:
     """Codes of attributes, each once and in their own order, of words such as ``CS,SO``."""
     from dmssn.scenes.attributes import ATTRIBUTES
 
-    asked = [code for word in words for code in word.upper().split(",") if code]
+    parts = [part.strip() for word in words for part in word.upper().split(",")]
+    asked = [part for part in parts if part]
+    if not asked:
+        raise SettingError(f"--attributes must be of {', '.join(ATTRIBUTES)}, got none")
     for code in asked:
         if code not in ATTRIBUTES:
             raise SettingError(f"--attributes must be of {', '.join(ATTRIBUTES)}, got {code!r}")
+    if {"CS", "MS"} <= set(asked):
+        raise SettingError(
+            "--attributes CS and MS exclude each other: spectra that differ, and spectra that "
+            "hardly do"
+        )
     return tuple(code for code in ATTRIBUTES if code in asked)
 
 

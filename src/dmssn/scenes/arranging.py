@@ -201,15 +201,15 @@ def _free_place(
     size = np.array(shape)
     best, least = (0.0, 0.0), np.inf
     for _ in range(25):
-        place = rng.uniform(0.06, 0.94, 2) if plan.airborne else rng.normal(0.5, 0.2, 2)
-        y, x = (float(value) for value in np.clip(place, 0, 1) * size)
+        place = rng.uniform(0.06, 0.94, 2) if plan.airborne else rng.normal(0.5, 0.26, 2)
+        y, x = (float(value) for value in np.clip(place, 0, 1) * (size - 1))
         hidden = sum(
             max(0.0, 1 - float(np.hypot(y - o.y, x - o.x)) / (0.9 * (scale + o.scale)))
             for o in others
         )
         outside = max(0.0, scale - y, scale - x, y + scale - shape[0], x + scale - shape[1])
         away = 0.0 if welcome is None else 1 - float(welcome[int(y), int(x)])
-        cost = away + hidden + (0 if plan.cut else 0.8) * outside / scale + 0.05 * rng.random()
+        cost = 2 * away + hidden + (0 if plan.cut else 0.8) * outside / scale + 0.05 * rng.random()
         if cost < least:
             best, least = (y, x), cost
     return best

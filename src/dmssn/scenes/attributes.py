@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from skimage.color import deltaE_ciede2000, xyz2lab, xyz_tristimulus_values
+from skimage.color import deltaE_ciede2000, xyz2lab
 
-from dmssn.rendering import XYZ_TO_SRGB, palette
+from dmssn.rendering import STRETCH, XYZ_TO_SRGB, palette
 from dmssn.scenes.metamers import spectral_angle
 from dmssn.scenes.surrounds import (
     GAP,
@@ -78,27 +78,24 @@ class Evidence:
     """What is known of a finished scene.
 
     Attributes:
-        data: Recorded signal with its noise, 1 at full well, shape (H, W, B), float32.
+        data: The numbers of its cube, before it is enlarged, shape (H, W, B), float32.
         wavelengths_nm: Band centres, shape (B,).
-        white: Signal of a white surface in full light, shape (B,).
         labels: Number of the object at each pixel, 0 where none is, shape (H, W).
         shade: Light that reaches each pixel over full light, shape (H, W).
         clean: Brightness without noise, the mean over the bands, shape (H, W).
         materials: Materials that cover 2 % of the background or more.
-        gain: What a file multiplies each band by before anyone sees it, shape (B,), such as
-            1 / white for a cube of reflectance; 1 when None.
+        saturated: Share of its pixels with a band at full well.
         salient: Share of the finished scene that is salient, where it was enlarged; as the labels
             say when None.
     """
 
     data: NDArray[np.float32]
     wavelengths_nm: NDArray[np.float64]
-    white: NDArray[np.floating]
     labels: NDArray[np.integer]
     shade: NDArray[np.float32]
     clean: NDArray[np.float32]
     materials: int
-    gain: NDArray[np.floating] | None = None
+    saturated: float
     salient: float | None = None
 
 
@@ -138,7 +135,7 @@ def measure(evidence: Evidence) -> tuple[tuple[str, ...], dict[str, Any]]:
     salient = 1 - sizes[0] / labels.size if evidence.salient is None else evidence.salient
     off, nearest = nearest_object(labels)
     contrast = _contrast(evidence, objects, sizes, off, nearest)
-    saturated, shaded = _saturated(evidence.data), float((evidence.shade < DEEP_SHADE).mean())
+    saturated, shaded = evidence.saturated, float((evidence.shade < DEEP_SHADE).mean())
     edges = _edges(evidence.clean, off > GAP + 3 * EDGE_BLUR)
     holds = {
         "CB": edges >= EDGE_SHARE or evidence.materials >= MATERIALS,
@@ -227,32 +224,33 @@ def _contrast(
 def _delta_e(
     front: NDArray[np.float64], back: NDArray[np.float64], evidence: Evidence
 ) -> NDArray[np.float64] | None:
-    """Delta E 2000 between spectra (N, B) as rendered; None where colours are not true.
+    """Delta E 2000 between spectra (N, B) as ``rendering`` shows them, its stretch and all.
 
-    The white of a picture is as bright as its brightest parts, as a person or a renderer takes it:
-    in a scene of dark things small differences count.
+    The stretch counts: in a picture of little contrast small differences are to be seen. None where
+    the camera has no true colour.
     """
-    colours = palette(evidence.wavelengths_nm.size, evidence.wavelengths_nm)
+    bands = evidence.wavelengths_nm.size
+    colours = palette(bands, evidence.wavelengths_nm)
     if not colours.true:
         return None
-    to_xyz = np.linalg.inv(XYZ_TO_SRGB) @ colours.weights.toarray()
-    if evidence.gain is not None:
-        to_xyz = to_xyz * evidence.gain
-    white = to_xyz @ evidence.white
-    some = evidence.data[::3, ::3].reshape(-1, evidence.white.size)
-    brightest = float(np.quantile(some @ to_xyz[1].astype(np.float32), 0.995))
-    level = np.clip(brightest / white[1], 1e-6, 1)
-    scale = xyz_tristimulus_values(illuminant="D65", observer="2") / (white * level)
-    lab = [xyz2lab(spectra @ to_xyz.T * scale) for spectra in (front, back)]
+    weights = colours.weights.toarray().astype(np.float64)
+    some = evidence.data[::3, ::3].reshape(-1, bands) @ weights.T
+    low, high = np.percentile(some, STRETCH)
+    if not high > low:
+        return np.zeros(len(front))
+    shown = (np.clip((spectra @ weights.T - low) / (high - low), 0, 1) for spectra in (front, back))
+    lab = [xyz2lab(linear @ np.linalg.inv(XYZ_TO_SRGB).T) for linear in shown]
     return np.asarray(deltaE_ciede2000(*lab))
 
 
-def _saturated(data: NDArray[np.float32]) -> float:
-    """Share of pixels with a band at full well, bands that are stuck there left out."""
-    full = data >= FULL_WELL
-    full &= ~full[::4, ::4].all(axis=(0, 1))
-    pixels = np.zeros(data.shape[0] * data.shape[1], dtype=np.bool_)
-    pixels[np.flatnonzero(full) // data.shape[2]] = True  # they are few
+def saturated_share(signal: NDArray[np.float32]) -> float:
+    """Share of pixels with a band at full well.
+
+    Args:
+        signal: What the detector holds, 1 at full well, shape (H, W, B).
+    """
+    pixels = np.zeros(signal.shape[0] * signal.shape[1], dtype=np.bool_)
+    pixels[np.flatnonzero(signal >= FULL_WELL) // signal.shape[2]] = True  # they are few
     return float(pixels.mean())
 
 

@@ -123,7 +123,7 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
         if index == 0:
             coverage[:] = 1
         laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
-    laying.grain(rng, canvas, rng.uniform(0.05, 0.3))
+    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
     for _ in range(rng.integer(0, 5)):
         laying.road(rng, canvas, palette)
     if rng.one_in(0.5):

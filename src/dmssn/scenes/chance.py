@@ -34,10 +34,13 @@ class Chance:
         """Begin.
 
         Args:
-            key: Whole numbers, 0 or more; another key gives another sequence.
+            key: Whole numbers from 0 to 2**64 - 1, as many as in every other key; another key gives
+                another sequence.
             spectra: Measured spectra.
         """
-        self._bits = np.random.SFC64(np.random.SeedSequence(list(key)))
+        # Two words each: a sequence of seeds takes as many as a number needs, and 2**32 for (0, 1).
+        words = [word for number in key for word in (number % 2**32, number >> 32)]
+        self._bits = np.random.SFC64(np.random.SeedSequence(words))
         self.spectra = spectra
 
     @overload

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmssn.config import SCENE_BANDS, SCENE_SIDES
 from dmssn.cube import Cube
-from dmssn.scenes.attributes import ATTRIBUTES, Evidence, measure
+from dmssn.scenes.attributes import ATTRIBUTES, Evidence, measure, saturated_share
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.dressing import NoMetamer
 from dmssn.scenes.objects import outlines
@@ -29,15 +30,16 @@ from dmssn.scenes.sensor import (
 )
 from dmssn.scenes.spectra import STREAMS, Stream, spectra_of
 from dmssn.scenes.staging import KINDS, Stage, set_stage
-from dmssn.scenes.styles import draw_kind, draw_style
+from dmssn.scenes.styles import Style, draw_kind, draw_style
 
 SALIENT_FRACTION = (0.001, 0.6)
 """Least and greatest share of a scene that is salient; a scene outside is drawn again."""
-SMALLEST_SIDE = 16
 SMALLEST_NATIVE_SIDE = 36
 """An enlarged scene had at least this many rows and columns before."""
 LEAST_PIXELS = 3
 """Pixels of a scene that are salient at least."""
+PATIENCE = 25
+"""Scenes drawn of one style before one background, before others are."""
 FAINT_SHARE = 0.25
 """Share of the objects that may be hardly to be seen, in a shadow or before one of their kind."""
 ATTEMPTS = 500
@@ -90,10 +92,10 @@ def generate_scene(
     """Make one scene; the same arguments give the same scene.
 
     Args:
-        seed: What the scene is drawn from, 0 or more.
-        height: Rows, at least 16.
-        width: Columns, at least 16.
-        bands: Number of bands; drawn from 20 to 600 when None.
+        seed: What the scene is drawn from, 0 to 2**64 - 1.
+        height: Rows, 16 to 4096.
+        width: Columns, likewise.
+        bands: Number of bands, 3 to 600; drawn from 20 to 600 when None.
         wavelength_range_nm: First and last band centre within 400-2450 nm; drawn when None.
         attributes: Codes of attributes the scene is to have; it may have others too.
         stream: Scenes to train on, or those of a benchmark, which share neither spectra nor chance
@@ -111,11 +113,17 @@ def generate_scene(
         height, width, bands, most_bands, wavelength_range_nm, frozenset(attributes), bits
     )
     _check(request)
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"a seed is from 0 to 2**64 - 1, got {seed}")
     spectra = spectra_of(stream)
     name = f"scene_{seed}" if name is None else name
     for attempt in range(ATTEMPTS):
-        rng = Chance([STREAMS.index(stream), seed, attempt], spectra)
-        scene = _attempt(rng, request, name)
+        place = (STREAMS.index(stream), seed)
+        # A style and a background are kept a while: what is hard to draw is not to be rare for it.
+        rng = Chance([*place, 1, attempt // PATIENCE], spectra)
+        style = draw_style(rng, request.attributes)
+        kind = draw_kind(rng, KINDS, style)
+        scene = _attempt(Chance([*place, 0, attempt], spectra), request, style, kind, name)
         if scene is not None and request.attributes <= set(scene.attributes):
             return scene
     asked = ", ".join(code for code in ATTRIBUTES if code in request.attributes)
@@ -126,13 +134,17 @@ def generate_scene(
 
 
 def _check(request: _Request) -> None:
-    if min(request.height, request.width) < SMALLEST_SIDE:
-        side = SMALLEST_SIDE
+    least, most = SCENE_SIDES
+    if not (
+        least <= min(request.height, request.width) and max(request.height, request.width) <= most
+    ):
         raise ValueError(
-            f"a scene is at least {side} x {side} pixels, got {request.height} x {request.width}"
+            f"a scene is {least} x {least} to {most} x {most} pixels, got {request.height} x "
+            f"{request.width}"
         )
-    if request.bands is not None and request.bands < 1:
-        raise ValueError(f"a scene has at least 1 band, got {request.bands}")
+    least, most = SCENE_BANDS
+    if request.bands is not None and not least <= request.bands <= most:
+        raise ValueError(f"a scene has {least} to {most} bands, got {request.bands}")
     if request.most_bands is not None and request.most_bands < 20:
         raise ValueError(f"at least 20 bands are drawn, got {request.most_bands} at most")
     if request.bits is not None and not min(BITS) <= request.bits <= max(BITS):
@@ -149,10 +161,8 @@ def _check(request: _Request) -> None:
         )
 
 
-def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
-    """A scene; None where nothing of its objects is to be seen."""
-    style = draw_style(rng, request.attributes)
-    kind = draw_kind(rng, KINDS, style)
+def _attempt(rng: Chance, request: _Request, style: Style, kind: str, name: str) -> Scene | None:
+    """A scene; None where its objects hardly show, or are to be metamers and are not."""
     colour = "CS" in request.attributes
     camera = draw_camera(
         rng, request.bands, request.range_nm, most=request.most_bands, colour=colour
@@ -177,23 +187,24 @@ def _attempt(rng: Chance, request: _Request, name: str) -> Scene | None:
     radiance = _radiance(rng, stage, camera, sharp=factor > 1)
     clean = radiance.mean(axis=2)
     gain = detect(rng, radiance, style.over)
+    saturated = saturated_share(radiance)
     white = (stage.lights[0].spectrum * gain) @ camera.response
+    data = write(rng, radiance, white, numbers, bits)
     codes, measured = measure(
         Evidence(
-            data=radiance,
+            data=data,
             wavelengths_nm=camera.wavelengths_nm,
-            white=white,
             labels=stage.canvas.labels,
             shade=stage.shade,
             clean=clean,
             materials=stage.materials,
-            gain=1 / camera.levels(white) if white_out else None,
+            saturated=saturated,
             salient=share,
         )
     )
-    if measured["faint"] > FAINT_SHARE * measured["objects"]:
+    hidden = measured["faint"] > FAINT_SHARE * measured["objects"]
+    if hidden or (style.metamers and "CS" not in codes):
         return None
-    data = write(rng, radiance, white, numbers, bits)
     if factor > 1:
         wide = (shape[0] * factor, shape[1] * factor)
         data = enlarge(data, wide, whole=numbers == "counts")
@@ -235,7 +246,7 @@ def _labels(stage: Stage, factor: int) -> NDArray[np.int16]:
 def _radiance(rng: Chance, stage: Stage, camera: Camera, *, sharp: bool) -> NDArray[np.float32]:
     """The light that reaches each band at each pixel, blurred by the lens, (H, W, B)."""
     planes = focus(rng, stage.canvas.planes, sharp=sharp)
-    shares = np.stack([plane * source.field for source in stage.lights for plane in planes])
+    shares = stage.lit(planes)
     spectra = np.stack(stage.canvas.spectra)
     seen = [
         (spectra * source.spectrum).astype(np.float32) @ camera.response for source in stage.lights

@@ -63,7 +63,8 @@ def dress(
     seen = camera.response * (lights[0][:, None] / lights[0].mean())
     if style.metamers:
         gain = 1 / camera.levels(lights[0] @ camera.response) if white_out else None
-        twins = _twins(rng, canvas, camera, lights, seen, gain)
+        written = seen if gain is None else seen * gain
+        twins = _twins(rng, canvas, camera, lights, written, gain)
         return [replace(thing, twins=twins, relief=0.0, pattern=0.0) for thing in things]
     if style.akin:
         varied = _texture(canvas, things, seen)[1]

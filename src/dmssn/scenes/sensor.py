@@ -167,7 +167,8 @@ def detect(rng: Chance, radiance: NDArray[np.float32], over: float) -> float:
         Signal of unit radiance.
     """
     height, width, bands = radiance.shape
-    brightest = radiance[::3, ::3].max(axis=2)
+    # In float64: NumPy's versions differ in how they interpolate between numbers of float32.
+    brightest = radiance[::3, ::3].max(axis=2).astype(np.float64)
     top = float(np.quantile(brightest, 1 - max(over, 0.005))) + 1e-9
     exposure = rng.uniform(0.5, 0.98) if rng.one_in(0.95) else rng.uniform(0.1, 0.4)
     gain = (1.0 if over else exposure) / top

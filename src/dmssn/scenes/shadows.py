@@ -6,60 +6,77 @@ Every field is the share of the direct light that is left, in [0, 1], float32 of
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from dmssn.scenes import textures
-from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.objects import Thing, Vector, box_of, distances
 from dmssn.scenes.textures import Plane, Shape
 
 
-def cast(canvas: Canvas, things: list[Thing], sun: Vector, length: float) -> Plane:
-    """What objects leave of the light on what is around them, other objects too.
+def cast(
+    shape: Shape,
+    things: list[Thing],
+    sun: Vector,
+    length: float,
+    labels: NDArray[np.integer] | None = None,
+) -> Plane:
+    """What objects leave of the light, under themselves as well as around.
 
     Args:
-        canvas: The picture; its labels number the things from 1.
+        shape: (H, W).
         things: What casts shadows.
         sun: Direction of the light.
         length: Shift of a shadow as a share of its object's size.
+        labels: Numbers of the things, from 1, where each is to be seen, for their shadows on one
+            another: none falls on a thing itself, nor on those painted after it, before it.
     """
-    left = np.ones(canvas.shape, dtype=np.float32)
+    left = np.ones(shape, dtype=np.float32)
     for number, thing in enumerate(things, start=1):
         far = length * thing.scale
         moved = replace(thing, y=thing.y - sun[1] * far, x=thing.x - sun[0] * far)
-        box = box_of(moved, canvas.shape)
+        box = box_of(moved, shape)
         if box is not None:
             nearest = np.min(distances(moved, box), axis=0)
             lit = np.clip(0.5 + nearest / max(0.2 * far, 1.0), 0, 1)
-            # Nor on those painted after it, which are before it.
-            lit[canvas.labels[box] >= number] = 1
+            if labels is not None:
+                lit[labels[box] >= number] = 1
             left[box] = np.minimum(left[box], lit)
     return left
 
 
-def contact(canvas: Canvas, things: list[Thing], sun: Vector, depth: float) -> Plane:
+def contact(shape: Shape, things: list[Thing], sun: Vector) -> Plane:
     """The dark seam where things rest on the ground, which light from no side reaches.
 
     Args:
-        canvas: The picture.
+        shape: (H, W).
         things: What rests.
         sun: Direction of the light; the seam is on the side away from it.
-        depth: How dark it is, in [0, 1].
     """
-    left = np.ones(canvas.shape, dtype=np.float32)
+    left = np.ones(shape, dtype=np.float32)
     for thing in things:
         moved = replace(
             thing, y=thing.y + (0.04 - 0.05 * sun[1]) * thing.scale,
             x=thing.x - 0.05 * sun[0] * thing.scale,
         )  # fmt: skip
-        box = box_of(moved, canvas.shape)
+        box = box_of(moved, shape)
         if box is not None:
             nearest = np.min(distances(moved, box), axis=0)
             lit = np.clip(nearest / max(0.12 * thing.scale, 1.0), 0, 1)
             left[box] = np.minimum(left[box], lit)
-    left[canvas.labels > 0] = 1
-    return 1 - np.float32(depth) * (1 - left)
+    return left
+
+
+def lift(left: Plane, things: list[Thing]) -> Plane:
+    """Take shadows off things of the ground's own material, as far as they cover a pixel."""
+    left = left.copy()
+    for thing in things:
+        box = box_of(thing, left.shape)
+        if box is not None:
+            covered = np.clip(0.5 - np.min(distances(thing, box), axis=0), 0, 1)
+            left[box] = np.maximum(left[box], covered)
+    return left
 
 
 def from_outside(rng: Chance, shape: Shape) -> Plane:

@@ -33,7 +33,7 @@ LARGE_SHARE = 0.02
 """A background material with this share of the picture counts as one of those there are."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Stage:
     """A scene before it is taken.
 
@@ -43,6 +43,9 @@ class Stage:
         things: The objects, in the order they were painted.
         screen: What is before them; None in most scenes.
         lights: The direct light, then what fills its shadows.
+        ground: Planes of the canvas that are of the background; the others are painted on it.
+        on_ground: Of each light, the share that objects leave on the background's planes. A pixel
+            that an object covers in part has its background in the shadow and the object not.
         materials: Background materials with a share of the picture worth naming.
         distractors: Names of what draws the eye and is not salient.
         outdoors: Whether the light comes through the air.
@@ -53,6 +56,8 @@ class Stage:
     things: list[Thing]
     screen: Screen | None
     lights: list[Light]
+    ground: int
+    on_ground: list[Plane]
     materials: int
     distractors: list[str]
     outdoors: bool
@@ -60,8 +65,21 @@ class Stage:
     @property
     def shade(self) -> Plane:
         """Light that reaches each pixel over that in full light, (H, W)."""
-        total = np.sum([source.field for source in self.lights], axis=0)
-        return np.asarray(total / np.quantile(total[::3, ::3], 0.9), dtype=np.float32)
+        sources = list(zip(self.lights, self.on_ground, strict=True))
+        below = np.sum([source.field * left for source, left in sources], axis=0)
+        above = np.sum([source.field for source, _ in sources], axis=0)
+        total = np.where(self.canvas.mask, above, below)
+        full = np.quantile(total[::3, ::3].astype(np.float64), 0.9)
+        return np.asarray(total / full, dtype=np.float32)
+
+    def lit(self, planes: list[Plane]) -> NDArray[np.float32]:
+        """Planes of the canvas in each light, shape (lights K, H, W), light after light."""
+        parts = []
+        for source, left in zip(self.lights, self.on_ground, strict=True):
+            below = source.field * left
+            parts += [plane * below for plane in planes[: self.ground]]
+            parts += [plane * source.field for plane in planes[self.ground :]]
+        return np.stack(parts)
 
 
 def set_stage(
@@ -95,28 +113,23 @@ def set_stage(
     outdoors = kind != "plain" and (kind not in ("ground", "paved") or rng.one_in(0.7))
     direct = light.sunlight(rng) if outdoors else light.lamp(rng)
     fill = light.sky(rng.uniform(5800, 9000)) if outdoors else light.lamp(rng)
-    water = canvas.coverage(palette[0]) if kind == "coast" else None
-    things = arrange(rng, plan, shape, None if water is None else water / water.max())
+    welcome = None
+    if style.metamers:  # where there is nothing of which they would be a part
+        welcome = _evenness(canvas)
+    elif kind == "coast":
+        welcome = canvas.coverage(palette[0])
+        welcome /= welcome.max()
+    things = arrange(rng, plan, shape, welcome)
     things = dress(rng, canvas, things, style, camera, [direct, fill], plan, white_out=white_out)
+    ground = len(canvas.planes)
     for number, thing in enumerate(things, start=1):
         paint(rng, canvas, thing, sun, number)
     screen = None
     if not plan.airborne and not style.metamers and rng.one_in(0.12):
         screen = draw_screen(rng, shape)
         hang(rng, canvas, screen)
-    field = light.uneven(rng, shape, rng.uniform(0, 0.4 if outdoors else 1.2))
-    if rng.one_in(0.6):
-        thrown = rng.uniform(0.1, 0.7)
-        left = np.ones(shape, dtype=np.float32)
-        if not style.metamers:  # whose shadows would give them away
-            left = shadows.cast(canvas, things, sun, thrown)
-        if lumps:
-            left = np.minimum(left, shadows.cast(canvas, lumps, sun, thrown))
-        left = gaussian_filter(left, min(shape) * rng.uniform(0.002, 0.02))
-        field = field * (1 - np.float32(rng.uniform(0.3, 1.0)) * (1 - left))
-    grounded = np.ones(shape, dtype=np.float32)
-    if not plan.airborne and not style.metamers and rng.one_in(0.8):
-        grounded = shadows.contact(canvas, [*lumps, *things], sun, rng.uniform(0.3, 0.8))
+    shadow, seam, among = _shadows(rng, canvas, things, lumps, sun, plan, style)
+    field = among * light.uneven(rng, shape, rng.uniform(0, 0.4 if outdoors else 1.2))
     share = 0.15 + 0.5 * plan.ambient * rng.random()
     if style.dark:
         field = field * np.maximum(shadows.from_outside(rng, shape), rng.uniform(0, 0.04))
@@ -125,9 +138,60 @@ def set_stage(
         depth = np.float32(rng.uniform(0.3, 0.8))
         field = field * (1 - depth * (1 - shadows.from_outside(rng, shape)))
         told.append("shadow")
-    around = np.float32(share) * light.uneven(rng, shape, rng.uniform(0, 0.8)) * grounded
-    lights = [Light(direct, (field * grounded).astype(np.float32)), Light(fill, around)]
-    return Stage(canvas, plan, things, screen, lights, materials, told, outdoors)
+    around = np.float32(share) * light.uneven(rng, shape, rng.uniform(0, 0.8))
+    return Stage(
+        canvas=canvas,
+        plan=plan,
+        things=things,
+        screen=screen,
+        lights=[Light(direct, field.astype(np.float32)), Light(fill, around)],
+        ground=ground,
+        on_ground=[shadow * seam, seam],
+        materials=materials,
+        distractors=told,
+        outdoors=outdoors,
+    )
+
+
+def _evenness(canvas: Canvas) -> Plane:
+    """Where the background hardly changes over the size of an object, 0 to 1, (H, W)."""
+    levels = [float(spectrum.mean()) for spectrum in canvas.spectra]
+    bright = np.sum(
+        [plane * level for plane, level in zip(canvas.planes, levels, strict=True)], axis=0
+    )
+    small, large = (gaussian_filter(bright, share * min(canvas.shape)) for share in (0.02, 0.12))
+    change = gaussian_filter(np.abs(small - large), 0.04 * min(canvas.shape))
+    return np.asarray(1 - change / (change.max() + 1e-9), dtype=np.float32)
+
+
+def _shadows(
+    rng: Chance,
+    canvas: Canvas,
+    things: list[Thing],
+    lumps: list[Thing],
+    sun: Vector,
+    plan: Plan,
+    style: Style,
+) -> tuple[Plane, Plane, Plane]:
+    """Shares of light left: of the direct one on the ground, of all there, and among objects."""
+    shape = canvas.shape
+    even = np.ones(shape, dtype=np.float32)
+    if style.metamers:  # whom shadows would give away
+        return even, even, even
+    shadow = seam = among = even
+    if rng.one_in(0.6):
+        thrown, soft = rng.uniform(0.1, 0.7), min(shape) * rng.uniform(0.002, 0.02)
+        depth = np.float32(rng.uniform(0.3, 1.0))
+        left = shadows.lift(shadows.cast(shape, lumps, sun, thrown), lumps)
+        left = np.minimum(left, shadows.cast(shape, things, sun, thrown))
+        shadow = 1 - depth * (1 - gaussian_filter(left, soft))
+        left = shadows.cast(shape, things, sun, thrown, canvas.labels)
+        among = 1 - depth * (1 - gaussian_filter(left, soft))
+    if not plan.airborne and rng.one_in(0.8):
+        left = shadows.lift(shadows.contact(shape, lumps, sun), lumps)
+        left = np.minimum(left, shadows.contact(shape, things, sun))
+        seam = 1 - np.float32(rng.uniform(0.3, 0.8)) * (1 - left)
+    return shadow, seam, among
 
 
 def _sun(rng: Chance) -> Vector:
@@ -150,7 +214,7 @@ def _distract(
     lumps: list[Thing] = []
     if style.metamers or style.akin or style.small:  # of which they would look the more salient
         return told, lumps
-    if rng.one_in(0.35 if style.busy else 0.15):
+    if kind != "coast" and rng.one_in(0.35 if style.busy else 0.15):
         distractors.stain(rng, canvas)
         told.append("stains")
     near = kind in ("plain", "ground", "paved", "horizon")

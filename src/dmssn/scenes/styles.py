@@ -38,7 +38,7 @@ class Style:
 def draw_style(rng: Chance, wanted: Collection[str]) -> Style:
     """The style of a scene that is to have the attributes of the given codes."""
     metamers = "CS" in wanted or ("MS" not in wanted and rng.one_in(0.1))
-    akin = "MS" in wanted or (not metamers and rng.one_in(0.1))
+    akin = "MS" in wanted or (not metamers and rng.one_in(0.12))
     harsh = "HDR" in wanted or rng.one_in(0.15)
     dark = harsh and rng.one_in(0.5)
     return Style(

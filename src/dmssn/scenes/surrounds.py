@@ -125,6 +125,6 @@ def texture(inside: NDArray[np.float32], around: NDArray[np.float32]) -> float:
         return 1.0
     ratios = []
     for bright in (inside, around):
-        low, middle, high = np.quantile(bright, [0.1587, 0.5, 0.8413])
+        low, middle, high = np.quantile(bright.astype(np.float64), [0.1587, 0.5, 0.8413])
         ratios.append(max(float((high - low) / (2 * middle + 1e-9)), EVEN))
     return ratios[0] / ratios[1]
