@@ -51,9 +51,9 @@ def test_the_recipes_of_published_sets_are_for_their_cameras():
         assert recipe.data.set == ("hs-sod" if name == "hs-sod" else "hsod-bit")
 
 
-def test_generated_scenes_are_those_the_recipes_always_had():
+def test_generated_scenes_are_those_the_recipes_say():
     assert asdict(bundled("smoke").generate) == {
-        "count": 60, "size": 128, "bands": 32, "seed": 7, "cubes": "seeds",
+        "count": 200, "size": 96, "bands": 32, "seed": 7, "cubes": "seeds",
     }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
         "count": 1500, "size": 256, "bands": 0, "seed": 2027, "cubes": "seeds",

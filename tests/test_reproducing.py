@@ -241,7 +241,7 @@ def test_settings_of_another_recipe_leave_the_set_as_it_is():
     assert (found.detector.fit.learning_rate, found.detector.fit.batch) == (0.06, 2)
     assert settings_of("hs-sod", "in", "--run", "out", "--recipe", "smoke").generate.count == 0
     made = settings_of("smoke", "--run", "out", "--recipe", "published")
-    assert (made.generate.count, made.data.set) == (60, "folder")
+    assert (made.generate.count, made.data.set) == (200, "folder")
     assert made.data.scenes == Path("out/scenes")
 
 
