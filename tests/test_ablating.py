@@ -522,7 +522,8 @@ def run(capsys, *tokens):
 
 
 def test_the_command_generates_trains_and_writes_the_page(recipe, tmp_path, capsys, monkeypatch):
-    pytest.importorskip("earthlib", reason="the extra scenes is not installed")
+    for library in ("earthlib", "colour"):
+        pytest.importorskip(library, reason="the extra scenes is not installed")
     monkeypatch.chdir(tmp_path)
     made = replace(
         recipe,

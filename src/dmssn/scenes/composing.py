@@ -31,13 +31,12 @@ from dmssn.scenes.sensor import (
 from dmssn.scenes.spectra import STREAMS, Stream, spectra_of
 from dmssn.scenes.staging import KINDS, Stage, set_stage
 from dmssn.scenes.styles import Style, draw_kind, draw_style
+from dmssn.scenes.surrounds import LEAST_PIXELS
 
 SALIENT_FRACTION = (0.001, 0.6)
 """Least and greatest share of a scene that is salient; a scene outside is drawn again."""
 SMALLEST_NATIVE_SIDE = 36
 """An enlarged scene had at least this many rows and columns before."""
-LEAST_PIXELS = 3
-"""Pixels of a scene that are salient at least."""
 PATIENCE = 25
 """Scenes drawn of one style before one background, before others are."""
 FAINT_SHARE = 0.25
