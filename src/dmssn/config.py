@@ -259,7 +259,7 @@ class GenerateConfig:
     """Another one, below 2**32, gives other scenes."""
     cubes: Literal["seeds", "files"] = "seeds"
     """``seeds``: a cube is drawn anew whenever it is read, and takes no room. ``files``: cubes are
-    written, about 13 MB each at 256 x 256."""
+    written, about 20 MB each at 256 x 256."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
