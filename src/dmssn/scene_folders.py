@@ -27,7 +27,7 @@ from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request, benchmark_scene
 from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest, stored_type
 from dmssn.scenes.spectra import Stream, spectra_of
-from dmssn.store import write_json
+from dmssn.store import read_begun, write_json
 from dmssn.workers import in_order
 
 SPLITS = ("train", "val", "test")
@@ -164,12 +164,8 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
     """Make the folder ours: it is empty, or an earlier run with the same settings began it."""
     make_folder(folder)
     manifest = folder / MANIFEST
-    if manifest.is_file():
-        try:
-            found = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError:
-            raise ValueError(f"{manifest} is not JSON; choose another folder") from None
-        told = found if isinstance(found, dict) else {}
+    told = read_begun(manifest)
+    if told is not None:
         if {key: told.get(key) for key in _head(settings)} == _head(settings):
             return
         files = {path for path in folder.rglob("*") if path.is_file()}

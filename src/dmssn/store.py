@@ -223,6 +223,21 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     write_json(root / "manifest.json", {"format": FORMAT, "version": __version__, **vars(manifest)})
 
 
+def read_begun(manifest: Path) -> dict[str, Any] | None:
+    """What an earlier run said of the folder it began; None where it said nothing.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    if not manifest.is_file():
+        return None
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{manifest} is not JSON; choose another folder") from None
+    return found if isinstance(found, dict) else {}
+
+
 def write_json(path: Path, table: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write JSON, whole or not at all."""
     with replacing(path) as partial:

@@ -4,7 +4,6 @@ Tests read small ones; full-size ones show what ``dmssn prepare`` needs before t
 the disk.
 """
 
-import json
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from dmssn.datasets.faking_scenes import FakeScene, fake_scene
 from dmssn.files import locked, remove_partial, replacing, room
 from dmssn.progress import track
 from dmssn.rendering import paint, palette
-from dmssn.store import write_json
+from dmssn.store import read_begun, write_json
 from dmssn.workers import in_order
 
 MANIFEST = "fake.json"
@@ -118,13 +117,9 @@ def _check_disk(planned: FakePlan, root: Path) -> None:
 
 def _check_folder(root: Path, said: dict[str, Any]) -> None:
     """See that the folder is empty, or that an earlier run with the same settings began it."""
-    manifest = root / MANIFEST
-    if manifest.is_file():
-        try:
-            found = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError:
-            raise ValueError(f"{manifest} is not JSON; choose another folder") from None
-        if not isinstance(found, dict) or found | {"complete": False} != said:
+    found = read_begun(root / MANIFEST)
+    if found is not None:
+        if found | {"complete": False} != said:
             raise ValueError(
                 f"{root} holds a made-up data set with other settings; choose another folder, or "
                 "delete it"

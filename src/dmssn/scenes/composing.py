@@ -116,8 +116,8 @@ def generate_scene(
         raise ValueError(f"a seed is from 0 to 2**64 - 1, got {seed}")
     spectra = spectra_of(stream)
     name = f"scene_{seed}" if name is None else name
+    place = (STREAMS.index(stream), seed)
     for attempt in range(ATTEMPTS):
-        place = (STREAMS.index(stream), seed)
         # A style and a background are kept a while: what is hard to draw is not to be rare for it.
         rng = Chance([*place, 1, attempt // PATIENCE], spectra)
         style = draw_style(rng, request.attributes)

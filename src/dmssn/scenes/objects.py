@@ -52,6 +52,10 @@ class Thing:
     ambient: float = 1.0
     twins: Material | None = None
 
+    def material_of(self, part: Part) -> Material:
+        """What one of its parts is made of."""
+        return self.materials[part.material % len(self.materials)]
+
 
 def unit_area(parts: list[Part]) -> float:
     """Area of a shape in units of its own size."""
@@ -97,18 +101,23 @@ def paint(rng: Chance, canvas: Canvas, thing: Thing, sun: Vector, number: int = 
         if thing.twins is not None:
             canvas.disguise(thing.twins, coverage, box)
         else:
-            _paint_part(rng, canvas, thing, part, distance, sun, box)
+            shading = _shading(rng, distance, thing, sun, thing.material_of(part).gloss)
+            _paint_part(rng, canvas, thing, part, coverage, shading, box)
         canvas.labels[box][distance <= 0] = number
 
 
 def _paint_part(
-    rng: Chance, canvas: Canvas, thing: Thing, part: Part, distance: Plane, sun: Vector, box: Box
+    rng: Chance,
+    canvas: Canvas,
+    thing: Thing,
+    part: Part,
+    coverage: Plane,
+    shading: tuple[Plane, Plane],
+    box: Box,
 ) -> None:
-    coverage = np.clip(0.5 - distance, 0, 1)
-    material = thing.materials[part.material % len(thing.materials)]
-    shade, glint = _shading(rng, distance, thing, sun, material.gloss)
-    shade = shade * np.float32(part.tone)
-    size = (distance.shape[0], distance.shape[1])
+    material = thing.material_of(part)
+    shade, glint = shading[0] * np.float32(part.tone), shading[1]
+    size = (coverage.shape[0], coverage.shape[1])
     weights = textures.abundances(rng, size, len(material.spectra), rng.uniform(0.01, 0.15))
     canvas.cover(material, coverage, weights * shade, box)
     if thing.pattern > 0 and min(size) > 8:
