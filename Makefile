@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test smoke weights bench benchmark-check lint types clean
+.PHONY: demo test smoke weights bench benchmark-check leaderboard lint types clean
 
 demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
@@ -32,6 +32,11 @@ bench: $(READY)
 benchmark-check: $(READY)
 	rm -rf runs/benchmark-v1
 	$(BIN)/dmssn scenes --benchmark v1 --seeds-only -o runs/benchmark-v1 --workers 2
+
+# docs/benchmark.md: every detector on the generated benchmark and, with REAL=FOLDER, on real cubes; half an
+# hour on two cores. Maps are kept in runs/leaderboard.
+leaderboard: $(READY)
+	$(BIN)/python -m recipes.leaderboard $(if $(REAL),--real $(REAL))
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

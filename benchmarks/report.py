@@ -56,6 +56,7 @@ def write(results: dict[str, Any], folder: Path) -> Path:
         "How far from what the machine can do": [*sections.roofline(results), roof],
         "Training by several processes": sections.processes(results),
         "The fast mixture beside the exact one": sections.quality(results),
+        "Detectors": sections.detectors(results),
         "GPU": sections.gpu(results),
     }
     text = HEADER + (QUICK if results["quick"] else "")

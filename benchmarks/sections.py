@@ -251,6 +251,27 @@ def processes(results: dict[str, Any]) -> list[str]:
     return [said, table(headings, lines)]
 
 
+def detectors(results: dict[str, Any]) -> list[str]:
+    """What each detector that comes with the package takes."""
+    points = results["cases"].get("detectors", {}).get("kept", {}).get("points", [])
+    lines = []
+    for point in points:
+        limits = {one["name"].partition(",")[0]: one for one in point["findings"]}
+        for name, side in point["sides"].items():
+            one = limits.get(name)
+            goal = "-" if one is None else f"{duration(one['limit'])}, {verdict(one['met'])}"
+            lines.append((f"`{name}`", spread(side), goal))
+    if not lines:
+        return []
+    facts = points[0]["facts"]
+    size = " x ".join(str(facts[key]) for key in ("height", "width", "bands"))
+    said = (
+        f"From a cube in memory, {size}, to its map, with freed memory kept; the detectors are in "
+        "[detectors.md](detectors.md).\n"
+    )
+    return [said, table(("detector", "time", "at most, met"), lines)]
+
+
 def gpu(results: dict[str, Any]) -> list[str]:
     """The GPU's rows, or that there are none."""
     lines = []

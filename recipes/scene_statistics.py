@@ -3,7 +3,7 @@
     python -m recipes.scene_statistics --real FOLDER                    # 40 scenes a camera
     python -m recipes.scene_statistics --real FOLDER --scenes 8 --no-regions     # a quick look
 
-prints a Markdown table of the real cubes in FOLDER, which ``recipes/score.py`` takes too: the
+prints a Markdown table of the real cubes in FOLDER, which ``recipes/real_cubes.py`` describes: the
 numbers of each camera's cubes beside the median, and the range from 10 to 90 %, of scenes generated
 with that camera's bands and size, and of a like background. A star marks a real number outside that
 range.

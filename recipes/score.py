@@ -1,25 +1,29 @@
 """Score a detector on scenes it was not trained on, as the tables of the model card are made.
 
-    python recipes/score.py [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
-    python recipes/score.py --split val --size 320      # how the size it runs at was chosen
+    python -m recipes.score [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
+    python -m recipes.score --split val --size 320      # how the size it runs at was chosen
 
 prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
 those of ``make weights``) and one of the real cubes of ``--real``, which are not part of the
-repository: ``cave/*.npz`` (`cube`, `mask`, `crop_yyxx`), ``abu/*.mat`` (`data`, `map`),
-``muufl/*.mat`` (`hsi_sub`, `gtImg_sub`), ``corn/*.hdr``. Maps are scored as floats.
+repository (``real_cubes`` says how the folder holds them). Maps are scored as floats;
+``recipes/leaderboard.py`` compares detectors.
 """
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 import dmssn
 from dmssn.cube import Cube
+from dmssn.detector import DEFAULT, NetworkDetector, load_network
 from dmssn.masks import read_crop, read_mask
 from dmssn.metrics import score
+from dmssn.scoring import read_truth
+from recipes.real_cubes import real_scenes
 
 SHOWN = {
     "roc_auc": "ROC AUC",
@@ -41,15 +45,10 @@ def generated(folder: Path, split: str) -> Iterator[Scene]:
 
 def real(folder: Path) -> Iterator[Scene]:
     """Every real cube there is, with its mask and the part of it that counts."""
-    keys = {"cave": "mask", "abu": "map", "muufl": "gtImg_sub"}
-    for kind, key in keys.items():
-        for path in sorted([*(folder / kind).glob("*.npz"), *(folder / kind).glob("*.mat")]):
-            mask = read_mask(path, key)
-            crop = read_crop(path, "crop_yyxx", mask.shape) if kind == "cave" else WHOLE
-            yield path.stem, dmssn.read_cube(path), mask, crop
-    for path in sorted((folder / "corn").glob("*.hdr")):
-        mask = read_mask(path.with_name("corn-kernel_otsu.png"))
-        yield path.stem, dmssn.read_cube(path), mask, WHOLE
+    for scene in chain.from_iterable(real_scenes(folder).values()):
+        mask, key = read_truth(scene.mask, scene.scoring)[0], scene.scoring.crop_key
+        crop = WHOLE if key is None else read_crop(scene.mask, key, mask.shape)
+        yield scene.name, scene.open().to_cube(), mask, crop
 
 
 def table(detector: dmssn.Detector, scenes: Iterator[Scene]) -> dict:
@@ -79,12 +78,12 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
     options = parser.parse_args()
-    detector = dmssn.load_detector(options.detector)
+    detector = load_network(options.detector or DEFAULT)
     if options.size:
         prepare = {**detector.header.prepare, "size": options.size}
         header = replace(detector.header, prepare=prepare)
-        detector = dmssn.Detector(detector.name, header, detector.network, detector.device)
-    header, parameters = detector.header, sum(p.numel() for p in detector.network.parameters())
+        detector = NetworkDetector(detector.name, header, detector.network, detector.device)
+    header, parameters = detector.header, detector.parameters
     print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands")
     print(f"run at {header.prepare['size']} pixels a side; trained to {header.metrics}\n")
     if options.scenes.is_dir():

@@ -5,7 +5,7 @@
 after `make weights`, which is `dmssn reproduce shipped --run runs/shipped`, it
 writes src/dmssn/weights/dmssn.safetensors: the run's best averaged weights, float16. ``--size``
 is the side that scenes are squeezed to, when another than the trained one scores better on the
-validation split: ``python recipes/score.py runs/shipped/detector --split val --size 320``.
+validation split: ``python -m recipes.score runs/shipped/detector --split val --size 320``.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmssn.checkpoint import Header, save
 from dmssn.config import PrepareConfig
 from dmssn.cube import Cube
-from dmssn.detector import Detector
+from dmssn.detector import NetworkDetector
 from dmssn.models.autoencoder import Packing, Teacher
 from dmssn.models.network import DMSSN, spread
 from dmssn.recipes import to_table
@@ -54,9 +54,9 @@ class Brightness(nn.Module):
         return spread(spectra.mean(dim=1, keepdim=True), region_map)
 
 
-def brightness_detector(**changes) -> Detector:
+def brightness_detector(**changes) -> NetworkDetector:
     network: nn.Module = Brightness()
-    return Detector("brightness", header(**changes), network, torch.device("cpu"))
+    return NetworkDetector("brightness", header(**changes), network, torch.device("cpu"))
 
 
 class Watched(Cube):

@@ -14,18 +14,18 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube distributed files interruptions kmeans memory metrics models.* moments"
-    " pictures progress regions resample scene_manifest wording",
-    "augment checkpoint devices losses masks mixture objects recipes rendering store surveying"
-    " workers",
-    "scenes.*",
+    "config cube distributed files interruptions kmeans memory metric_names metrics.* models.*"
+    " moments pictures progress regions resample scene_manifest wording",
+    "augment checkpoint detections devices losses masks mixture objects recipes rendering store"
+    " surveying workers",
+    "baselines.* scenes.*",
     "readers.* scene_folders",
-    "batches cube_lists datasets.* evaluation labour preparing runs.* saving writers.*",
-    "checking converting detector origins preparing_scenes",
+    "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",
+    "checking converting detector evaluation origins preparing_scenes",
     "claims predicting training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
     " preparing_sets",
-    "ablation.* reproduction.*",
+    "ablation.* judging.* reproduction.*",
     "commands.*",
     "cli",
 ]
@@ -126,6 +126,7 @@ def test_commands_load_nothing_heavy_before_they_run():
         "dmssn.commands.recipe_options",
         "dmssn.commands.tables",
         "dmssn.memory",
+        "dmssn.metric_names",
     }
     for module, path in MODULES.items():
         if module.startswith("commands.") or module == "cli":

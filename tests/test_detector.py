@@ -14,7 +14,7 @@ import dmssn
 from dmssn import checkpoint
 from dmssn.config import PrepareConfig, SettingError
 from dmssn.cube import Cube
-from dmssn.detector import SHIPPED, Detector, detector_names
+from dmssn.detector import SHIPPED, NetworkDetector, detector_names
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.recipes import to_table
@@ -244,7 +244,7 @@ def test_a_header_tells_the_variant_of_its_network(tmp_path, groups, encoder):
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, header(model=model), network.state_dict())
     loaded = dmssn.load_detector(path, device="cpu")
-    same = Detector("same", header(), network, torch.device("cpu"))
+    same = NetworkDetector("same", header(), network, torch.device("cpu"))
     cube = cube_of(bands=BANDS)
     np.testing.assert_array_equal(loaded(cube), same(cube))
     other = "bands" if encoder == "student" else "student"
@@ -254,7 +254,7 @@ def test_a_header_tells_the_variant_of_its_network(tmp_path, groups, encoder):
 
 
 def test_a_network_that_is_not_finite_is_an_error(detector):
-    broken = Detector("broken", header(), detector.network, torch.device("cpu"))
+    broken = NetworkDetector("broken", header(), detector.network, torch.device("cpu"))
     weight = broken.network.msst.head.classify.weight
     kept = weight.data.clone()
     try:

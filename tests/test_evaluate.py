@@ -11,8 +11,9 @@ from PIL import Image
 
 import dmssn
 from dmssn.cli import main
-from dmssn.evaluation import read_saliency
-from dmssn.metrics import score
+from dmssn.metric_names import HEADINGS, PUBLISHED_HEADINGS
+from dmssn.metrics import published_score, score
+from dmssn.scoring import Scoring, read_saliency
 
 RNG = np.random.default_rng(0)
 MASKS = {name: RNG.random((12, 17)) < 0.3 for name in ("a", "b.2", "c")}
@@ -278,11 +279,13 @@ def test_the_csv_has_every_scene_and_all_digits(folders, tmp_path):
 def test_the_command_prints_every_scene_and_the_mean_without_folding(folders, capsys):
     code, out, _ = run(capsys, "--maps", folders[0], "--masks", folders[1])
     assert code == 0
-    lines = [line.split() for line in out.splitlines() if line.strip()]
+    *table, size, stretching = out.splitlines()
+    assert (size, stretching) == tuple(Scoring().said)
+    lines = [line.split() for line in table if line.strip()]
     assert [line[0] for line in lines] == ["scene", "a", "b.2", "c", "mean", "std", "scenes"]
     error = dmssn.evaluate(*folders).scenes["b.2"]["mean_absolute_error"]
     assert lines[2][1] == f"{error:.3f}"
-    assert all(len(line) == 16 for line in lines[1:])
+    assert all(len(line) == 1 + len(HEADINGS) for line in lines[1:])
 
 
 def test_a_scene_name_in_brackets_is_printed_as_it_is(folders, capsys):
@@ -333,9 +336,36 @@ def test_an_output_that_cannot_be_written_is_said_before_the_scoring(
 
 
 def test_the_table_has_a_heading_for_every_metric():
-    from dmssn.commands.evaluate import HEADINGS
+    pair = np.zeros((2, 2)), np.eye(2, dtype=bool)
+    assert list(HEADINGS) == list(score(*pair))
+    assert list(PUBLISHED_HEADINGS) == list(published_score(*pair))
 
-    assert list(HEADINGS) == list(score(np.zeros((2, 2)), np.eye(2, dtype=bool)))
+
+def test_the_command_scores_as_it_is_told_and_says_so(folders, capsys):
+    words = ["--maps", folders[0], "--masks", folders[1], "--size", 8, "--stretch", "--published"]
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert "pub AUC" in out.splitlines()[0]
+    assert "Scored at 8 x 8 pixels" in out
+    assert "stretched to [0, 1]" in out
+    code, out, _ = run(capsys, *words, "--json")
+    told = json.loads(out)
+    wanted = dmssn.evaluate(*folders, size=8, stretch=True, published=True)
+    assert told["scenes"] == wanted.scenes
+    assert told["scoring"] == list(wanted.scoring)
+
+
+def test_a_mask_level_that_does_not_count_is_left_out_by_the_command(folders, capsys):
+    maps, masks = folders
+    levels = np.asarray(Image.open(masks / "a.png")).copy() // 255
+    levels[:5] = 255
+    Image.fromarray(levels).save(masks / "a.png")
+    code, out, _ = run(capsys, "--maps", maps, "--masks", masks, "--ignore", 255, "--json")
+    assert code == 0
+    values = json.loads(out)["scenes"]["a"]
+    wanted = score((LEVELS["a"] / 65535)[5:], MASKS["a"][5:])
+    assert values["roc_auc"] == pytest.approx(wanted["roc_auc"], abs=1e-12)
+    assert values["s_measure"] is None
 
 
 def test_real_masks_score_perfectly_against_themselves(real_data, tmp_path):

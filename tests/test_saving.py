@@ -13,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from dmssn.cube import Cube
-from dmssn.evaluation import read_saliency
 from dmssn.rendering import render
 from dmssn.saving import (
     CONTOUR,
@@ -25,6 +24,7 @@ from dmssn.saving import (
     save_saliency,
     save_tiff,
 )
+from dmssn.scoring import read_saliency
 from generated import cube_of
 
 ORIGIN = {"version": "1.2", "detector": "tiny", "notes": ["µm, as the header says"]}

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 import dmssn
 from dmssn.cli import main
 from dmssn.cube import Cube
-from dmssn.detector import SHIPPED, Detector, detector_names
+from dmssn.detector import SHIPPED, NetworkDetector, load_network
 from dmssn.masks import read_crop, read_mask
 from dmssn.readers import read_cube
 from generated import cube_of, with_object
@@ -25,11 +25,11 @@ DEMO = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return dmssn.load_detector(device="cpu")
+def detector() -> NetworkDetector:
+    return load_network(device="cpu")
 
 
-@pytest.mark.parametrize("name", detector_names())
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_name_is_a_file_of_the_package_that_loads(name):
     assert (files("dmssn") / "weights" / SHIPPED[name]).is_file()
     detector = dmssn.load_detector(name, device="cpu")
@@ -76,7 +76,7 @@ def test_the_units_of_a_cube_do_not_matter(detector):
     np.testing.assert_allclose(detector(counts), detector(cube), atol=0.02)
 
 
-def auc(detector: Detector, path, mask_key: str, crop_key: str | None = None) -> float:
+def auc(detector: NetworkDetector, path, mask_key: str, crop_key: str | None = None) -> float:
     saliency, mask = detector(read_cube(path)), read_mask(path, mask_key)
     if crop_key is not None:
         inside = read_crop(path, crop_key, mask.shape)

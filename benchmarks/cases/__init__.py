@@ -5,6 +5,7 @@ from benchmarks.cases import (
     converting,
     gpu,
     homogenizing,
+    judging,
     machine,
     networks,
     pictures,
@@ -27,6 +28,7 @@ CASES: tuple[Case, ...] = (
     *predicting.CASES,
     *preparing.CASES,
     *converting.CASES,
+    *judging.CASES,
     *scaling.CASES,
     *gpu.CASES,
 )

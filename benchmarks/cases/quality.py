@@ -15,7 +15,7 @@ from benchmarks.inputs import Cubes, Inputs, standardize
 from dmssn import mixture
 from dmssn.config import MixtureConfig
 from dmssn.cube import Cube
-from dmssn.detector import Detector, load_detector
+from dmssn.detector import NetworkDetector, load_network
 from dmssn.preparing import usual_limits
 from dmssn.regions import connected_regions, region_means
 
@@ -90,14 +90,14 @@ def _map_differences(cube: Cube) -> tuple[float, float]:
     Returns:
         That of the fast mixture's map, and of the exact one's with another seed.
     """
-    shipped = load_detector(device="cpu")
+    shipped = load_network(device="cpu")
     prepare = shipped.header.prepare
     seed = prepare["mixture"]["seed"]
     maps = []
     for change in ({"mode": "exact"}, {"mode": "fast"}, {"mode": "exact", "seed": seed + 1}):
         settings = {**prepare, "mixture": {**prepare["mixture"], **change}}
         header = replace(shipped.header, prepare=settings)
-        maps.append(Detector(shipped.name, header, shipped.network, shipped.device)(cube))
+        maps.append(NetworkDetector(shipped.name, header, shipped.network, shipped.device)(cube))
     exact, fast, again = maps
     return float(np.abs(fast - exact).mean()), float(np.abs(again - exact).mean())
 

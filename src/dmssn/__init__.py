@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dmssn.cube import Cube
-    from dmssn.detector import Detector, load_detector
+    from dmssn.detections import Detector
+    from dmssn.detector import load_detector
     from dmssn.evaluation import evaluate
     from dmssn.memory import keep_freed_memory
     from dmssn.preparing import prepare
@@ -31,7 +32,7 @@ __all__ = [
 
 _HOMES = {
     "Cube": "cube",
-    "Detector": "detector",
+    "Detector": "detections",
     "RegionCube": "regions",
     "evaluate": "evaluation",
     "keep_freed_memory": "memory",

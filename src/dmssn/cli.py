@@ -23,6 +23,7 @@ COMMANDS = {
     "info": "Say what is in a cube's file and how it is understood.",
     "convert": "Write cubes in another format, or in another form of their own.",
     "evaluate": "Score saliency maps against masks.",
+    "benchmark": "Compare detectors, and maps of other programs, on the same scenes.",
     "scenes": "Generate scenes with exact masks to train on.",
     "dataset list": "Say which data sets are known, and what of them.",
     "dataset check": "See whether a copy of a data set is whole and as its authors promise.",

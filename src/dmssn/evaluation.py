@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.files import replacing
-from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES, read_crop, read_mask
-from dmssn.metrics import score
-from dmssn.pictures import PICTURE_SUFFIXES, read_grey
+from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES
+from dmssn.pictures import PICTURE_SUFFIXES
 from dmssn.progress import track
 from dmssn.scene_manifest import attributes_by_scene
+from dmssn.scoring import Scoring, score_files
+from dmssn.workers import cores
 
 MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
 OWN_MARK = ".saliency"
@@ -40,11 +41,13 @@ class Evaluation:
         scenes: Metric values by scene and by metric (see `dmssn.metrics.score`).
         notes: What looks wrong in a map but could be meant, one sentence each.
         attributes: Codes of what makes a scene hard, by scene; of generated scenes alone.
+        scoring: How maps were scored, one sentence each.
     """
 
     scenes: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    scoring: Sequence[str] = ()
 
     @property
     def metrics(self) -> list[str]:
@@ -99,6 +102,7 @@ class Evaluation:
                 code: {"scenes": len(part.scenes), "mean": _without_nan(part.mean)}
                 for code, part in self.by_attribute.items()
             },
+            "scoring": list(self.scoring),
             "notes": list(self.notes),
         }
         return json.dumps(table, indent=2, allow_nan=False)
@@ -114,6 +118,10 @@ def evaluate(
     *,
     mask_key: str | None = None,
     crop_key: str | None = None,
+    size: int | None = None,
+    stretch: bool = False,
+    ignore: int | Literal["set"] | None = None,
+    published: bool = False,
 ) -> Evaluation:
     """Score saliency maps against masks of the same names and sizes.
 
@@ -126,19 +134,33 @@ def evaluate(
             only `.npz` and `.mat` files count.
         crop_key: Variable of row start, row stop, column start, column stop: only the pixels
             inside are scored.
+        size: Side of a square that maps and masks are resized to first, such as 512; by default a
+            map has its mask's size.
+        stretch: Whether each map is stretched to [0, 1] by its own least and largest value first.
+        ignore: Number of the masks' pixels that do not count, such as -1 or 255; "set" as
+            ``Scoring`` has it.
+        published: Whether to add the ``published_*`` metrics.
 
     Raises:
         FileNotFoundError: A folder or file is not there.
-        SettingError: A file has no variable of the given key.
+        SettingError: A file has no variable of the given key, or the size is less than 2.
         ValueError: Names do not match one to one, or a file cannot be scored.
     """
-    map_files = _map_files(_listed(maps))
-    mask_files = _mask_files(_listed(masks), only_variables=bool(mask_key or crop_key))
-    _match(map_files, mask_files)
+    scoring = Scoring(
+        size=size,
+        stretch=stretch,
+        ignore=ignore,
+        published=published,
+        mask_key=mask_key,
+        crop_key=crop_key,
+    )
+    map_files = find_maps(_listed(maps))
+    mask_files = find_masks(_listed(masks), scoring)
+    match_names(map_files, mask_files)
     # numpy and scipy leave the interpreter free for most of a scene.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         jobs = {
-            name: pool.submit(_score_files, map_files[name], mask_files[name], mask_key, crop_key)
+            name: pool.submit(score_files, map_files[name], mask_files[name], scoring)
             for name in sorted(map_files)
         }
         try:
@@ -149,59 +171,7 @@ def evaluate(
             pool.shutdown(wait=False, cancel_futures=True)
     notes = tuple(note for _, note in results.values() if note)
     scenes = {name: values for name, (values, _) in results.items()}
-    return Evaluation(scenes, notes, _attributes(mask_files))
-
-
-def read_saliency(path: Path) -> NDArray[np.float64]:
-    """Read a saliency map of shape (H, W): 8 bit / 255, 16 bit / 65535, or float as it is.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or its type is none of these.
-    """
-    levels = _read_npy(path) if path.suffix.lower() == ".npy" else read_grey(path)
-    if levels.dtype == np.bool_:
-        return levels.astype(np.float64)
-    if path.suffix.lower() != ".npy" and levels.dtype in (np.uint8, np.uint16):
-        return levels.astype(np.float64) / np.iinfo(levels.dtype).max
-    if not np.issubdtype(levels.dtype, np.floating):
-        raise ValueError(
-            f"{path}: a saliency map is an 8 or 16 bit picture or float in [0, 1], "
-            f"this one is {levels.dtype}"
-        )
-    return levels.astype(np.float64)
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (FileNotFoundError, PermissionError, MemoryError):
-        raise
-    except Exception as error:  # numpy raises nearly anything on a damaged file
-        raise ValueError(f"{path}: not an array that can be read: {error}") from error
-
-
-def _score_files(
-    map_file: Path, mask_file: Path, mask_key: str | None, crop_key: str | None
-) -> tuple[dict[str, float], str]:
-    """Metrics of one scene, and a note on its map or nothing."""
-    saliency, mask = read_saliency(map_file), read_mask(mask_file, mask_key)
-    note = ""
-    if map_file.suffix.lower() in PICTURE_SUFFIXES and saliency.max() == 1 / 255:
-        note = f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255"
-    if saliency.shape != mask.shape:
-        raise ValueError(
-            f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; "
-            "a map has the size of its mask"
-        )
-    if crop_key is not None:
-        rows, columns = read_crop(mask_file, crop_key, (mask.shape[0], mask.shape[1]))
-        saliency, mask = saliency[rows, columns], mask[rows, columns]
-    try:
-        values = score(saliency, mask)
-    except ValueError as error:
-        raise ValueError(f"{map_file}: {error}") from None
-    return values, note
+    return Evaluation(scenes, notes, attributes_of(mask_files), tuple(scoring.said))
 
 
 def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
@@ -210,8 +180,16 @@ def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
     return [Path(path) for path in paths]
 
 
-def _map_files(paths: list[Path]) -> dict[str, Path]:
-    """Saliency maps by the name of their scene."""
+def find_maps(paths: Sequence[Path]) -> dict[str, Path]:
+    """Saliency maps by the name of their scene.
+
+    Args:
+        paths: As ``evaluate`` takes them.
+
+    Raises:
+        FileNotFoundError: A path is not there.
+        ValueError: There is no map, or a scene has two.
+    """
     named: list[tuple[str, Path]] = []
     for path in paths:
         files = _files(path, MAP_SUFFIXES)
@@ -226,9 +204,9 @@ def _exactness(file: Path) -> int:
     return EVER_MORE_EXACT.index(suffix) if suffix in EVER_MORE_EXACT else -1
 
 
-def _mask_files(paths: list[Path], only_variables: bool) -> dict[str, Path]:
-    """Masks by the name of their scene."""
-    suffixes = VARIABLE_SUFFIXES if only_variables else MASK_SUFFIXES
+def find_masks(paths: Sequence[Path], scoring: Scoring) -> dict[str, Path]:
+    """Masks by the name of their scene; errors as of ``find_maps``."""
+    suffixes = VARIABLE_SUFFIXES if scoring.mask_key or scoring.crop_key else MASK_SUFFIXES
     named = [(file.stem, file) for path in paths for file in _files(path, suffixes)]
     return _once("mask", named, paths, suffixes)
 
@@ -249,7 +227,7 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _once(
-    what: str, named: list[tuple[str, Path]], paths: list[Path], suffixes: tuple[str, ...]
+    what: str, named: list[tuple[str, Path]], paths: Sequence[Path], suffixes: tuple[str, ...]
 ) -> dict[str, Path]:
     """Files by name, or an error if there are none or a name has two."""
     found: dict[str, Path] = {}
@@ -262,35 +240,48 @@ def _once(
     return found
 
 
-def _match(maps: dict[str, Path], masks: dict[str, Path]) -> None:
-    """Refuse names that are only on one side, all of them at once, and masks taken for maps."""
+def match_names(
+    first: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    what: str = "saliency map",
+    *,
+    same_file: bool = False,
+) -> None:
+    """Refuse names that are only on one side, all of them at once, and masks taken for maps.
+
+    Args:
+        first: What is to have masks, by the name of its scene.
+        masks: Masks likewise.
+        what: What the first are.
+        same_file: Whether one file may hold both.
+
+    Raises:
+        ValueError: There are such names.
+    """
+    short = what.split()[-1]
     parts = [
-        f"no {what} for {', '.join(sorted(names))}"
-        for what, names in (
-            ("saliency map", masks.keys() - maps.keys()),
-            ("mask", maps.keys() - masks.keys()),
+        f"no {kind} for {', '.join(sorted(names))}"
+        for kind, names in (
+            (what, masks.keys() - first.keys()),
+            ("mask", first.keys() - masks.keys()),
         )
         if names
     ]
     if parts:
         raise ValueError(
-            f"each map needs a mask of its name, and each mask a map: {'; '.join(parts)}"
+            f"each {short} needs a mask of its name, and each mask a {short}: {'; '.join(parts)}"
         )
-    for name, path in maps.items():
-        if path.samefile(masks[name]):
-            raise ValueError(f"{path} is taken for the map and for the mask of {name}")
+    for name, path in first.items():
+        if not same_file and path.samefile(masks[name]):
+            raise ValueError(f"{path} is taken for the {short} and for the mask of {name}")
 
 
-def _attributes(masks: dict[str, Path]) -> dict[str, list[str]]:
+def attributes_of(masks: Mapping[str, Path]) -> dict[str, list[str]]:
     """What makes the scenes hard whose masks are FOLDER/masks/NAME.png of a generated FOLDER."""
     told: dict[str, list[str]] = {}
     for folder in {path.absolute().parent.parent for path in masks.values()}:
         told |= attributes_by_scene(folder)
     return {name: told[name] for name in masks if name in told}
-
-
-def _size(values: NDArray[Any]) -> str:
-    return " x ".join(map(str, values.shape))
 
 
 def _without_nan(values: dict[str, float]) -> dict[str, float | None]:

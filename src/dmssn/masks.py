@@ -44,34 +44,53 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
             be it.
     """
     if path.suffix.lower() in VARIABLE_SUFFIXES:
-        return _salient_variable(path, key)
+        return _variable(path, key).astype(np.bool_)
     if key is not None:
         raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
     return _salient_levels(path, read_grey(path))
 
 
-def read_label(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Read a mask that may hold -1 for pixels that do not count.
+def read_label(
+    path: Path, key: str | None = None, *, ignore: int | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Read a mask some of whose pixels do not count, as their truth is not known.
 
-    Of unsigned numbers 255 is taken for -1 if 1 stands for salient.
+    Args:
+        path: As ``read_mask`` takes it.
+        key: Likewise.
+        ignore: Number of the pixels that do not count. When left out it is -1 and, of a picture of
+            unsigned numbers, 255 if 1 stands for salient.
 
     Returns:
-        Mask, bool of shape (H, W); and counted, the same, None when all pixels do.
+        Mask, bool of shape (H, W), False where a pixel does not count; and counted, the same, None
+        when all pixels do.
 
     Raises:
         FileNotFoundError: There is no such file.
+        SettingError: It has no such variable.
         ValueError: The file is damaged, or holds other numbers.
     """
     if path.suffix.lower() in VARIABLE_SUFFIXES:
-        return read_mask(path), None
-    levels = read_grey(path)
-    ignored = (
-        -1 if np.issubdtype(levels.dtype, np.signedinteger) or levels.dtype.kind == "f" else 255
-    )
-    if not np.isin(levels, (0, 1, ignored)).all() or (ignored == 255 and not (levels == 1).any()):
-        return _salient_levels(path, levels), None
-    counted = np.asarray(levels != ignored)
-    return np.asarray(levels == 1), None if counted.all() else counted
+        values = _variable(path, key)
+        counted = np.asarray(values != (-1 if ignore is None else ignore))
+        mask = np.asarray((values != 0) & counted)
+    else:
+        if key is not None:
+            raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
+        levels = read_grey(path)
+        number = _ignored(levels) if ignore is None else ignore
+        counted = np.ones(levels.shape, np.bool_) if number is None else levels != number
+        known = np.where(counted, levels, np.zeros_like(levels))
+        mask = _salient_levels(path, known)
+    return mask, None if counted.all() else counted
+
+
+def _ignored(levels: NDArray[Any]) -> int | None:
+    """The level of pixels that do not count where nobody has said it."""
+    if np.issubdtype(levels.dtype, np.signedinteger) or levels.dtype.kind == "f":
+        return -1
+    only = np.isin(levels, (0, 1, 255)).all() and (levels == 1).any()
+    return 255 if only else None
 
 
 def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -103,7 +122,10 @@ def _salient_levels(path: Path, levels: NDArray[Any]) -> NDArray[np.bool_]:
     if np.isin(levels, (0, 1)).all():
         return levels.astype(np.bool_)
     if not np.issubdtype(levels.dtype, np.unsignedinteger):
-        raise ValueError(f"{path}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}")
+        raise ValueError(
+            f"{path}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}, from "
+            f"{levels.min()} to {levels.max()}; if a number means not known, pass it as --ignore"
+        )
     full = np.iinfo(levels.dtype).max
     mask: NDArray[np.bool_] = levels >= WHITE * full
     if not mask.any():
@@ -114,8 +136,8 @@ def _salient_levels(path: Path, levels: NDArray[Any]) -> NDArray[np.bool_]:
     return mask
 
 
-def _salient_variable(path: Path, key: str | None) -> NDArray[np.bool_]:
-    """Where a variable is not 0."""
+def _variable(path: Path, key: str | None) -> NDArray[Any]:
+    """The numbers of a mask, shape (H, W)."""
     name = _mask_name(path) if key is None else key
     values = _read_variable(path, name)
     if values.ndim != 2 or values.dtype.kind not in "biuf":
@@ -124,7 +146,7 @@ def _salient_variable(path: Path, key: str | None) -> NDArray[np.bool_]:
         )
     if np.isnan(values).any():
         raise ValueError(f"{path}: the mask {name!r} holds NaN")
-    return values.astype(np.bool_)
+    return values
 
 
 def _mask_name(path: Path) -> str:

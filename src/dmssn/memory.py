@@ -1,4 +1,6 @@
-"""How the C library treats freed memory: kept for the next tensor, not returned page by page.
+"""How the C library treats freed memory, and how much memory a process has used.
+
+Freed memory is kept for the next tensor, not returned page by page.
 
 A tensor of some megabytes is by default mapped from the system when it is made and unmapped when
 it is freed, so every page of every intermediate result is cleared and mapped anew. Networks
@@ -7,7 +9,9 @@ make and free the same sizes all the time; with the memory kept they run about t
 
 import ctypes
 import os
+import re
 import sys
+from pathlib import Path
 
 # <malloc.h> of the GNU C library.
 M_TRIM_THRESHOLD = -1
@@ -34,3 +38,25 @@ def keep_freed_memory() -> bool:
         return False
     # Never a mapping of its own for one block, and never a page given back at the heap's end.
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
+
+
+def peak_memory() -> int | None:
+    """Most memory this process has held at a time, in bytes; None where the system does not tell.
+
+    The program itself and the libraries it has loaded count too.
+    """
+    try:
+        told = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:  # not Linux
+        return _peak_told_by_unix()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", told, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _peak_told_by_unix() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # bytes there, kilobytes elsewhere

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dmssn import __version__
-from dmssn.checkpoint import Header, read_header
+from dmssn.checkpoint import read_header
 from dmssn.config import SettingError
 from dmssn.cube import RowSource
 from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
 from dmssn.datasets.catalogue import DATA_SETS
-from dmssn.detector import DEFAULT, Detection, Detector, find_checkpoint, load_detector
-from dmssn.files import fingerprint, make_folder
+from dmssn.detections import Detection, Detector
+from dmssn.detector import DEFAULT, find_checkpoint, identity, is_classical, load_detector
+from dmssn.files import make_folder
 from dmssn.labour import Labour, part_of
 from dmssn.progress import track
 from dmssn.readers.stored import cube_name
@@ -72,13 +73,13 @@ def predict_all(
     maps = [output / f"{cube_name(path)}.saliency.png" for path in cubes]
     refuse_one_output_for_two(cubes, maps, "predict")
     named = detector or DEFAULT
-    name, file = find_checkpoint(named)
-    checkpoint = fingerprint(file)
-    _require_units(name, read_header(file, "detector"), (settings or {}).get("set"))
+    known = identity(named)
+    if not is_classical(named):
+        require_units(named, (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
         cubes, output = [path.absolute() for path in cubes], output.absolute()
         named = str(Path(named).absolute()) if Path(named).exists() else named
-    job = _Job(output, open_cube, named, checkpoint, device, extras, threshold, settings or {})
+    job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {})
     make_folder(output)
     mine = part_of(cubes, labour.shard)
     if labour.scheduler or labour.workers > 1:
@@ -94,18 +95,22 @@ def predict_all(
     return [results[path] for path in mine]
 
 
-def _require_units(detector: str, header: Header, data_set: str | None) -> None:
-    """Refuse cubes in other units than those a detector's statistics are in.
+def require_units(detector: str, data_set: str | None) -> None:
+    """Refuse cubes in other units than those a trained detector's statistics are in.
 
     Raises:
-        SettingError: It was trained on a set whose numbers are divided, and the cubes' are not.
+        SettingError: There is none, or it was trained on a set whose numbers are divided, and the
+            cubes' are not.
+        ValueError: Its file is damaged.
     """
+    name, file = find_checkpoint(detector)
+    header = read_header(file, "detector")
     trained = str(header.provenance.get("set", "folder"))
     kind = DATA_SETS.get(trained)
     if header.mean is None or kind is None or kind.divisor == 1 or data_set == trained:
         return
     raise SettingError(
-        f"{detector}: trained on {trained} with its statistics, in its units; pass --set "
+        f"{name}: trained on {trained} with its statistics, in its units; pass --set "
         f"{trained}, or use a detector whose statistics are the cube's own"
     )
 
@@ -117,8 +122,8 @@ class _Job:
     output: Path
     open_cube: Callable[[Path], RowSource]
     detector: str
-    checkpoint: str
-    """Fingerprint of the detector's file: a process that stays keeps no outdated one."""
+    identity: str
+    """Of the detector: a process that stays keeps no outdated one."""
     device: str
     extras: Collection[str]
     threshold: float
@@ -126,7 +131,7 @@ class _Job:
 
     def load(self) -> Detector:
         """The detector, kept for the cubes that follow."""
-        return _loaded(self.detector, self.device, self.checkpoint)
+        return _loaded(self.detector, self.device, self.identity)
 
     def __call__(self, path: Path) -> dict[str, Any]:
         try:
@@ -144,7 +149,7 @@ class _Job:
 
 
 @lru_cache(maxsize=1)
-def _loaded(detector: str, device: str, checkpoint: str) -> Detector:
+def _loaded(detector: str, device: str, identity: str) -> Detector:
     return load_detector(detector, device=device)
 
 
@@ -160,15 +165,16 @@ def _predict(
     began = time.monotonic()
     cube = open_cube(path)
     detection = detector.detect(cube, picture=True)
+    notes = [*cube.notes, *detection.notes]
     origin = {
         "version": __version__,
         "detector": detector.name,
         "detector_version": detector.version,
         "cube": path.name,
         "settings": dict(settings),
-        "notes": list(cube.notes),
+        "notes": notes,
         "bands": detection.bands_said,
-        "prepare": detector.header.prepare,
+        "prepare": dict(detector.settings),
     }
     written = _save(output / cube_name(path), detection, cube, threshold, extras, origin)
     return {
@@ -177,9 +183,9 @@ def _predict(
         "shape": list(cube.shape),
         "detector": detector.name,
         "bands": detection.bands_said,
-        "regions": len(detection.regions.spectra),
+        "regions": None if detection.regions is None else len(detection.regions.spectra),
         "salient_share": float((detection.saliency >= threshold).mean()),
-        "notes": list(cube.notes),
+        "notes": notes,
         "seconds": round(time.monotonic() - began, 3),
         **{kind: str(file) for kind, file in written.items()},
     }

@@ -140,6 +140,7 @@ class Resizer:
     def __init__(self, shape: tuple[int, int, int], height: int, width: int) -> None:
         """Nothing has come yet."""
         self.valid = np.zeros(shape[:2], dtype=np.bool_)
+        self._as_it_is = shape[:2] == (height, width)
         self._rows = axis_weights(shape[0], height)
         self._columns = axis_weights(shape[1], width)
         self._starts = self._rows.indices[self._rows.indptr[:-1]]
@@ -154,6 +155,9 @@ class Resizer:
         spectra = _tensor(block)
         valid = _valid_pixels(spectra)
         self.valid[top:bottom] = valid.numpy()
+        if self._as_it_is:  # nothing to weigh
+            self._result[top:bottom] = block
+            return
         if not valid.all():
             spectra = torch.where(valid[:, :, None], spectra, 0)
         flat = spectra.view(len(block), -1)
@@ -173,7 +177,9 @@ class Resizer:
 
     def result(self) -> NDArray[np.float32]:
         """All that came, resized: shape (height, width, B)."""
-        if not self.valid.all():
+        if self._as_it_is:
+            self._result[~self.valid] = np.nan
+        elif not self.valid.all():
             weight = self._columns @ (self._rows @ self.valid.astype(np.float32)).T
             self._result /= np.where(weight.T >= 0.5, weight.T, np.float32(np.nan))[:, :, None]
         return self._result

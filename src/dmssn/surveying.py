@@ -19,8 +19,8 @@ class Survey:
 
     Attributes:
         name: Of the cube.
-        small: The cube at the network's size and bands, float32 of shape (S, S, m); NaN where
-            less than half of what a pixel covers is valid.
+        small: The cube at the size and bands wanted, float32 of shape (S, S, m) or of the rows and
+            columns asked for; NaN where less than half of what a pixel covers is valid.
         valid: Which of the cube's own pixels are finite in every band, shape (H, W).
         colours: Weighted sums over bands of the cube's own pixels, float32 of shape (H, W, 3);
             None when they were not asked for. Those of invalid pixels are not finite.
@@ -34,7 +34,7 @@ class Survey:
 
 def survey(
     cube: RowSource,
-    size: int,
+    size: int | tuple[int, int],
     bands: csr_array | None = None,
     colours: csr_array | None = None,
 ) -> Survey:
@@ -42,17 +42,18 @@ def survey(
 
     Args:
         cube: In memory or in a file.
-        size: Side of the square wanted.
+        size: Side of the square wanted, or rows and columns.
         bands: Weights (m, B) to the bands wanted; None for the cube's own.
         colours: Weights (3, B) of a palette, if a colour picture is wanted.
 
     Raises:
         ValueError: No pixel is valid, or the file is damaged.
     """
+    shape = (size, size) if isinstance(size, int) else size
     sideways = cube.sideways()
     if sideways is not None:
-        return _upright(_survey(sideways, size, bands, colours))
-    return _survey(cube, size, bands, colours)
+        return _upright(_survey(sideways, shape[::-1], bands, colours))
+    return _survey(cube, shape, bands, colours)
 
 
 def _upright(found: Survey) -> Survey:
@@ -67,12 +68,15 @@ def _upright(found: Survey) -> Survey:
 
 
 def _survey(
-    cube: RowSource, size: int, bands: csr_array | None, colours: csr_array | None
+    cube: RowSource,
+    shape: tuple[int, int],
+    bands: csr_array | None,
+    colours: csr_array | None,
 ) -> Survey:
     height, width, count = cube.shape
     # Bands and pixels are both weighted sums, in either order: the one first that leaves less.
-    early = bands if height * width <= size * size else None
-    resizer = Resizer((height, width, count if early is None else early.shape[0]), size, size)
+    early = bands if height * width <= shape[0] * shape[1] else None
+    resizer = Resizer((height, width, count if early is None else early.shape[0]), *shape)
     painted = None if colours is None else np.empty((height, width, 3), dtype=np.float32)
     filled = np.zeros(count, dtype=np.bool_)
 

@@ -53,6 +53,7 @@ def over_all(
     workers: int = 1,
     scheduler: str | None = None,
     threads: int | None = 1,
+    apart: bool = False,
 ) -> Iterator[tuple[T, R | WorkerDied]]:
     """Call a function on every item and yield each with its result, as they come.
 
@@ -63,6 +64,7 @@ def over_all(
         scheduler: Address of a Dask cluster, which then does the work.
         threads: Threads of a worker, which its results may depend on in their last bits; None
             leaves them as they are.
+        apart: Whether one worker, too, is a process of its own, new for this call.
 
     Raises:
         OSError: No cluster answers at the address.
@@ -71,7 +73,7 @@ def over_all(
     function = partial(_with_threads, function, threads)
     if scheduler is not None:
         yield from _on_cluster(function, items, scheduler)
-    elif workers <= 1:
+    elif workers <= 1 and not apart:
         yield from ((item, function(item)) for item in items)
     else:  # one item too: whatever kills its process is not to kill this one
         yield from _in_processes(function, items, max(1, min(workers, len(items))))

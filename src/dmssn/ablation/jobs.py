@@ -10,7 +10,7 @@ from typing import Any
 from dmssn import checkpoint
 from dmssn.ablation.results import GAVE_UP
 from dmssn.config import Recipe
-from dmssn.detector import BEST, load_detector
+from dmssn.detector import BEST, load_network
 from dmssn.devices import choose_device
 from dmssn.runs.records import DIVERGED, can_be_resumed, read_run, running_folder
 from dmssn.store import PreparedSet, write_json
@@ -121,7 +121,7 @@ def _train(job: Job) -> None:
 def _score(job: Job) -> None:
     """Score the best checkpoint on the test scenes, at the network's size."""
     prepared, fit = PreparedSet(job.recipe.data.prepared), job.recipe.detector.fit
-    detector = load_detector(job.folder, device=job.device)
+    detector = load_network(job.folder, device=job.device)
     scenes = score_scenes(detector.network, prepared, prepared.test_names(), fit, detector.device)
     told = checkpoint.read_header(job.folder / BEST, "detector").provenance
     write_json(
@@ -129,7 +129,7 @@ def _score(job: Job) -> None:
         {
             "minutes": job.minutes,
             "teacher_minutes": job.teacher.minutes if job.teacher else None,
-            "parameters": sum(p.numel() for p in detector.network.parameters()),
+            "parameters": detector.parameters,
             "versions": {"dmssn": told["version"], "torch": told["torch"]},
             "scenes": {
                 scene: {

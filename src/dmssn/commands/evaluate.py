@@ -2,6 +2,7 @@
 
 dmssn evaluate --maps out --masks set/masks
 dmssn evaluate --maps out --masks cubes --mask-key mask --crop-key crop_yyxx -o scores.csv
+dmssn evaluate --maps theirs --masks set/masks --size 512 --stretch --published
 """
 
 import sys
@@ -12,28 +13,10 @@ from cyclopts import Parameter
 
 from dmssn.commands.tables import print_table
 from dmssn.config import SettingError
+from dmssn.metric_names import HEADINGS, PUBLISHED_HEADINGS
 
 if TYPE_CHECKING:
     from dmssn.evaluation import Evaluation
-
-HEADINGS = {
-    "mean_absolute_error": "MAE",
-    "max_f_measure": "F max",
-    "mean_f_measure": "F mean",
-    "adaptive_f_measure": "F adp",
-    "weighted_f_measure": "F wtd",
-    "s_measure": "S",
-    "max_e_measure": "E max",
-    "mean_e_measure": "E mean",
-    "adaptive_e_measure": "E adp",
-    "precision": "Prec",
-    "recall": "Rec",
-    "f1": "F1",
-    "roc_auc": "AUC",
-    "correlation": "CC",
-    "nss": "NSS",
-}
-"""Metrics in the order and under the names of the table."""
 
 
 def main(
@@ -42,6 +25,10 @@ def main(
     masks: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
     mask_key: str | None = None,
     crop_key: str | None = None,
+    size: int | None = None,
+    stretch: Annotated[bool, Parameter(negative="")] = False,
+    ignore: int | None = None,
+    published: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
 ) -> None:
@@ -60,6 +47,11 @@ def main(
             default the only one with rows and columns.
         crop_key: Variable of those files with row start, row stop, column start, column stop:
             score only inside.
+        size: Resize maps and masks to a square of this side first, such as 512; by default each
+            map is scored at its mask's size.
+        stretch: Stretch each map to [0, 1] by its own least and largest value first.
+        ignore: Number of the masks' pixels that do not count, such as -1 or 255.
+        published: Add what the code published with DMSSN computes, under names of its own.
         json: Print JSON instead of a table.
         output: Write the scores of each scene, all digits, to this .csv file.
     """
@@ -72,7 +64,16 @@ def main(
         if output.is_dir():
             raise SettingError(f"--output {output} is a folder; name a .csv file in it")
         make_folder(output.parent)
-    evaluation = evaluate(maps, masks, mask_key=mask_key, crop_key=crop_key)
+    evaluation = evaluate(
+        maps,
+        masks,
+        mask_key=mask_key,
+        crop_key=crop_key,
+        size=size,
+        stretch=stretch,
+        ignore=ignore,
+        published=published,
+    )
     for note in evaluation.notes:
         print(note, file=sys.stderr)
     if output is not None:
@@ -84,17 +85,18 @@ def main(
 
 
 def _print(evaluation: "Evaluation") -> None:
-    """The table: a row a scene, then what is true of all."""
-    rows = [["scene", *HEADINGS.values()]]
+    """The table: a row a scene, then what is true of all; and how it was scored."""
+    names = {**HEADINGS, **PUBLISHED_HEADINGS}
+    rows = [["scene", *(names[metric] for metric in evaluation.metrics)]]
     rows += [[name, *_numbers(values)] for name, values in evaluation.scenes.items()]
     rows.append([""] * len(rows[0]))
     rows += [["mean", *_numbers(evaluation.mean)], ["std", *_numbers(evaluation.std)]]
-    counted = evaluation.counted
-    rows.append(["scenes", *(str(counted[metric]) for metric in HEADINGS)])
+    rows.append(["scenes", *map(str, evaluation.counted.values())])
     for code, part in evaluation.by_attribute.items():
         rows.append([f"{code} ({len(part.scenes)})", *_numbers(part.mean)])
     print_table(rows)
+    print("\n".join(["", *evaluation.scoring]))
 
 
 def _numbers(values: dict[str, float]) -> list[str]:
-    return [f"{values[metric]:.3f}" for metric in HEADINGS]
+    return [f"{value:.3f}" for value in values.values()]

@@ -80,8 +80,9 @@ def score_test_scenes(recipe: Recipe, folder: Path) -> Scored:
     scenes, generated = _test_scenes(data), bool(recipe.generate.count)
     header, tensors = checkpoint.load(folder / DETECTOR / BEST, "detector")
     maps = [_map(folder / MAPS, scene) for scene in scenes]
+    masks = [scene.mask for scene in scenes]
     return Scored(
-        evaluation=evaluate(maps, [scene.mask for scene in scenes]),
+        evaluation=evaluate(maps, masks, ignore="set" if data_set(data.set).ignores else None),
         set="generated" if generated else data.set,
         title="generated scenes" if generated else data_set(data.set).title,
         split=manifest.source["split"],

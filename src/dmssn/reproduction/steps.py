@@ -20,7 +20,7 @@ from typing import Any, Literal
 import tomli_w
 
 from dmssn.checking import Report, Request, check
-from dmssn.config import Recipe, SettingError
+from dmssn.config import Recipe
 from dmssn.datasets.catalogue import data_set
 from dmssn.datasets.splits import Choice
 from dmssn.devices import choose_device
@@ -86,13 +86,10 @@ def reproduce(
         What ``results.json`` in the folder says.
 
     Raises:
-        SettingError: Masks of the set leave pixels open, which no score allows for.
         ValueError: The folder was begun with other settings or holds something else; the copy of
             the set is not whole; or a step fails.
         OSError: Likewise, for reasons of the system; or another run is at work in the folder.
     """
-    if data_set(recipe.data.set).ignores:
-        raise SettingError(f"{recipe.data.set}: its masks leave pixels open, and are not scored")
     work = _Work(recipe, folder, machine, skip_bad)
     steps: dict[str, Callable[[_Work], str]] = {
         "generate": _generate,

@@ -1,0 +1,1 @@
+"""Classical detectors: from a cube to its saliency map, without training."""

@@ -1,0 +1,1 @@
+"""Detectors compared on the same scenes."""

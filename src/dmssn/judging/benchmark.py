@@ -1,0 +1,255 @@
+"""A benchmark from scenes and detectors to its pages, in one folder; run again, it goes on.
+
+FOLDER/settings.json       what is compared on what
+FOLDER/maps/ENTRY/         maps of the detectors, with time and memory
+FOLDER/colour/             the scenes in colour
+FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has all numbers
+FOLDER/table.csv, differences.csv, scores.csv, curves.*, sheet_NN.png
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dmssn import __version__
+from dmssn.baselines.catalogue import CLASSICAL
+from dmssn.config import SettingError
+from dmssn.detector import find_checkpoint, is_classical, load_network
+from dmssn.evaluation import find_maps
+from dmssn.files import LOCK, locked, make_folder
+from dmssn.judging.contestants import Contestant
+from dmssn.judging.pages import write_pages
+from dmssn.judging.pictures import make_pictures, picture_file
+from dmssn.judging.results import Entry, Results
+from dmssn.judging.running import Machine, detect_all, map_file
+from dmssn.judging.scenes import JudgedScene, JudgedSet
+from dmssn.metrics import Curves
+from dmssn.predicting import require_units
+from dmssn.progress import track
+from dmssn.scoring import score_pair_and_curves
+from dmssn.store import read_begun, write_json
+from dmssn.workers import cancelling, cores
+
+FORMAT = 1
+"""Of the settings."""
+SETTINGS = "settings.json"
+NAMED = 3
+"""Scenes that a note names at most."""
+
+Records = Mapping[str, Mapping[str, Any]]
+"""Scene to what is known of its map."""
+
+
+class Scored(NamedTuple):
+    """What a map is worth.
+
+    Attributes:
+        values: Metrics by name.
+        curves: Of its thresholds.
+        note: What looks wrong with it, or nothing.
+    """
+
+    values: dict[str, float]
+    curves: Curves
+    note: str
+
+
+def benchmark(
+    judged: JudgedSet,
+    entrants: Sequence[Contestant],
+    folder: Path,
+    machine: Machine | None = None,
+    *,
+    reference: str | None = None,
+    data_set: str | None = None,
+) -> Results:
+    """Compare detectors, and maps of other programs, on the same scenes.
+
+    Args:
+        judged: The scenes.
+        entrants: What is compared.
+        folder: Where all is written; new, empty, or of an earlier benchmark, whose maps are kept
+            where they were made from the same cube and detector.
+        machine: What the work may use.
+        reference: Name of the entry that differences are to; the first one when left out.
+        data_set: Whose units the cubes are in, where that is a published set.
+
+    Returns:
+        What was found. A scene that one detector has no map of counts for none, and is in
+        ``left_out``.
+
+    Raises:
+        SettingError: There is no such reference, or a detector does not fit the scenes.
+        FileNotFoundError: A file is not there.
+        ValueError: Maps are missing or of another size; the folder holds something else; or no
+            scene is left that every detector has a map of.
+        OSError: The folder cannot be written to, or another run is at work in it.
+    """
+    machine = machine or Machine()
+    names = [one.name for one in entrants]
+    if reference is not None and reference not in names:
+        raise SettingError(f"--reference {reference}: no such entry; there are {', '.join(names)}")
+    for one in entrants:
+        _require_fit(one, judged, data_set)
+    theirs = {one.name: _their_maps(one, judged) for one in entrants if one.maps is not None}
+    make_folder(folder)
+    with locked(folder):
+        _claim(folder, judged, entrants)
+        left_out = dict(make_pictures(judged.scenes, folder, machine.workers))
+        records: dict[str, Records] = {}
+        for one in entrants:
+            if one.detector is not None:
+                records[one.name], wrong = detect_all(one, judged.scenes, folder, machine)
+                left_out |= {scene: f"{one.name}: {said}" for scene, said in wrong.items()}
+        scenes = [scene for scene in judged.scenes if scene.name not in left_out]
+        if not scenes:
+            first = next(iter(left_out.values()))
+            raise ValueError(f"no scene that every detector has a map of; the first: {first}")
+        maps = {
+            one.name: theirs.get(one.name)
+            or {scene.name: map_file(folder, one, scene.name) for scene in scenes}
+            for one in entrants
+        }
+        scored = {one.name: _scored(one.name, scenes, maps[one.name]) for one in entrants}
+        results = Results(
+            title=judged.title,
+            entries=[_entry(one, records.get(one.name, {})) for one in entrants],
+            scores={n: {s: found.values for s, found in by.items()} for n, by in scored.items()},
+            curves={n: {s: found.curves for s, found in by.items()} for n, by in scored.items()},
+            reference=reference or names[0],
+            attributes={
+                name: codes for name, codes in judged.attributes.items() if name not in left_out
+            },
+            left_out=left_out,
+            scoring=judged.scoring,
+            measured=machine.said if records else "",
+            notes=[*judged.notes, *_notes(records), *_doubts(scored)],
+        )
+        write_pages(
+            results,
+            folder,
+            pictures={scene.name: picture_file(folder, scene.name) for scene in scenes},
+            pairs={
+                scene.name: {name: partial(scene.pair, maps[name][scene.name]) for name in names}
+                for scene in scenes
+            },
+        )
+    return results
+
+
+def _require_fit(one: Contestant, judged: JudgedSet, data_set: str | None) -> None:
+    """Refuse a detector whose numbers would mean nothing on these scenes."""
+    if one.detector is None or is_classical(one.detector):
+        return
+    require_units(one.detector, data_set)
+    if judged.prepared is None:
+        return
+    header = load_network(one.detector, device="cpu").header
+    has = {"prepare": dict(header.prepare), "mean": header.mean, "std": header.std}
+    differ = [key for key in has if has[key] != judged.prepared[key]]
+    if differ:
+        raise SettingError(
+            f"{one.name}: trained on scenes that were prepared otherwise ({', '.join(differ)} "
+            "differ); compare on the cubes themselves"
+        )
+
+
+def _their_maps(one: Contestant, judged: JudgedSet) -> dict[str, Path]:
+    """Maps of another program by scene, all that are needed."""
+    assert one.maps is not None
+    found = find_maps([one.maps])
+    missing = [scene.name for scene in judged.scenes if scene.name not in found]
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise ValueError(
+            f"--maps {one.name}={one.maps}: no map of {', '.join(missing[:NAMED])}{more}; every "
+            "entry is scored on the same scenes"
+        )
+    return found
+
+
+def _claim(folder: Path, judged: JudgedSet, entrants: Sequence[Contestant]) -> None:
+    """Make the folder ours, or see that it is."""
+    begun = read_begun(folder / SETTINGS)
+    if begun is None and any(path.name != LOCK for path in folder.iterdir()):
+        raise ValueError(f"{folder} is not empty and holds no {SETTINGS}; choose another folder")
+    if begun is not None and "entries" not in begun:
+        raise ValueError(f"{folder / SETTINGS}: not of a benchmark; choose another folder")
+    told = {
+        "format": FORMAT,
+        "version": __version__,
+        "title": judged.title,
+        "scenes": [scene.name for scene in judged.scenes],
+        "scoring": list(judged.scoring),
+        "entries": {one.name: str(one.detector or one.maps) for one in entrants},
+    }
+    write_json(folder / SETTINGS, told)
+
+
+def _scored(
+    name: str, scenes: Sequence[JudgedScene], maps: Mapping[str, Path]
+) -> dict[str, Scored]:
+    """The scores of an entry, several scenes at once."""
+    # numpy and scipy leave the interpreter free for most of a scene.
+    with cancelling(ThreadPoolExecutor(cores())) as pool:
+        jobs = [pool.submit(_score, scene, maps[scene.name]) for scene in scenes]
+        done = (job.result() for job in jobs)
+        names = (scene.name for scene in scenes)
+        return dict(zip(names, track(done, f"scoring {name}", len(scenes), "maps"), strict=True))
+
+
+def _score(scene: JudgedScene, path: Path) -> Scored:
+    pair = scene.pair(path)
+    try:
+        return Scored(*score_pair_and_curves(pair, scene.scoring), pair.note)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _entry(one: Contestant, records: Records) -> Entry:
+    if one.detector is None:
+        return Entry(name=one.name, kind="maps", about=f"maps of {one.maps}")
+    told = list(records.values())
+    settings = told[0]["settings"]
+    if is_classical(one.detector):
+        method = CLASSICAL[one.detector.partition(":")[0]]
+        chosen = ", ".join(f"{key} {value}" for key, value in settings.items())
+        about = f"{method.title} ({chosen})" if chosen else method.title
+    else:
+        about = f"{find_checkpoint(one.detector)[0]}, run at {settings['size']} pixels a side"
+    return Entry(
+        name=one.name,
+        kind=told[0]["kind"],
+        about=about,
+        parameters=told[0]["parameters"],
+        seconds=statistics.median(record["seconds"] for record in told),
+        memory=_most([record["memory"] for record in told]),
+        gpu_memory=_most([record["gpu_memory"] for record in told]),
+    )
+
+
+def _most(values: Sequence[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _notes(records: Mapping[str, Records]) -> list[str]:
+    """What detectors said of their maps, each thing once, with the scenes it is of."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for name, by_scene in records.items():
+        for scene, record in by_scene.items():
+            for note in record["notes"]:
+                said.setdefault((name, note), []).append(scene)
+    return [f"{name}, {_some(scenes)}: {note}" for (name, note), scenes in said.items()]
+
+
+def _doubts(scored: Mapping[str, Mapping[str, Scored]]) -> list[str]:
+    """What looks wrong with maps."""
+    return [found.note for by_scene in scored.values() for found in by_scene.values() if found.note]
+
+
+def _some(scenes: Sequence[str]) -> str:
+    more = f" and {len(scenes) - NAMED} more" if len(scenes) > NAMED else ""
+    return f"{', '.join(scenes[:NAMED])}{more}"

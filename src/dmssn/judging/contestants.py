@@ -1,0 +1,70 @@
+"""What is to be compared, as it is asked for: detectors, and folders of maps of other programs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dmssn.config import SettingError
+from dmssn.detector import find_checkpoint, identity, is_classical
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A detector, or maps that are there.
+
+    Attributes:
+        name: Under which it is in tables; different for each.
+        detector: As ``load_detector`` takes it; None for maps.
+        maps: Folder of its maps; None for a detector.
+    """
+
+    name: str
+    detector: str | None = None
+    maps: Path | None = None
+
+    @property
+    def folder(self) -> str:
+        """A name for its folder that any file system takes."""
+        return re.sub(r"[^\w.=+-]", "_", self.name)
+
+
+def contestants(detectors: Sequence[str], maps: Sequence[str]) -> list[Contestant]:
+    """Understand what is asked for.
+
+    Args:
+        detectors: As ``load_detector`` takes them, each perhaps as ``NAME=DETECTOR``, several
+            perhaps in one word, with commas between.
+        maps: ``NAME=FOLDER`` each.
+
+    Raises:
+        SettingError: There is nothing, a detector or folder that is not there, or two of one name.
+    """
+    found = [_detector(part) for word in detectors for part in word.split(",") if part]
+    for word in maps:
+        name, is_named, folder = word.partition("=")
+        if not (name and is_named and Path(folder).is_dir()):
+            raise SettingError(f"--maps takes NAME=FOLDER, a folder of saliency maps, got {word!r}")
+        found.append(Contestant(name, maps=Path(folder)))
+    if not found:
+        raise SettingError("nothing to compare; pass --detectors, --maps or both")
+    seen: dict[str, str] = {}
+    for one in found:
+        other = seen.setdefault(one.folder.lower(), one.name)
+        if other is not one.name:
+            raise SettingError(
+                f"two entries are called {one.name!r}; give one another name, as in "
+                f"--detectors {one.name}-2={one.detector or 'DETECTOR'}"
+            )
+    return found
+
+
+def _detector(word: str) -> Contestant:
+    name, is_named, text = word.partition("=")
+    # In `local-rx:inner=5` the sign belongs to a setting; a file's name may hold one, too.
+    if not is_named or ":" in name or Path(word).exists():
+        name, text = "", word
+    identity(text)  # an error here is one of the option, before any work
+    if not name:
+        name = text if is_classical(text) else find_checkpoint(text)[0]
+    return Contestant(name, detector=text)
