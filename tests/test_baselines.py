@@ -1,5 +1,8 @@
 """What all classical detectors promise, how they are asked for, and the pyramids some share."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -157,6 +160,16 @@ def test_the_same_is_refused_where_functions_are_called():
         answer("local-rx", np.zeros((9, 9, 2)), inner=9, outer=5)
     with pytest.raises(SettingError, match="width must be"):
         answer("border", np.zeros((9, 9, 2)), width=0)
+
+
+def test_the_page_of_detectors_tells_all_of_them_and_their_settings():
+    page = Path(__file__).parents[1] / "docs" / "detectors.md"
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (.*?)\|$", page.read_text("utf-8"), re.MULTILINE)
+    told = {name: dict(re.findall(r"`(\w+)` (\d+)", given)) for name, given in rows}
+    assert told == {
+        name: {key: str(value) for key, value in method.settings.items()}
+        for name, method in CLASSICAL.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,8 @@ def test_cubes_and_masks_may_lie_in_the_same_files(scenes, tmp_path):
     words = ["--cubes", tmp_path, "--masks", tmp_path, *keys, "--detectors", "sad", "-o", out]
     assert judge(*words) == 0
     wanted = dmssn.evaluate(out / "maps" / "sad", tmp_path, mask_key="truth", crop_key="crop")
+    with Image.open(out / "colour" / "a.png") as picture:
+        assert picture.size == (25, 18)
     assert results_in(out)["scores"]["sad"] == wanted.scenes
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from PIL import Image
 from dmssn.judging.markup import html_table, html_text, markdown_table, markdown_text
 from dmssn.judging.pages import write_pages
 from dmssn.judging.results import Results
+from dmssn.judging.sheets import GAP, MARGIN, SIDE
 from dmssn.judging.tables import Cell, Table
 from dmssn.scoring import Pair
 from judged import entry_of, metrics_of, results_of, spread_results
@@ -160,6 +162,14 @@ def test_the_foot_says_how_it_was_scored(tmp_path):
     assert "scene_9: rx: no valid pixel" in page.texts
 
 
+def test_what_is_not_defined_everywhere_is_told_at_the_foot(tmp_path):
+    scores = {"flat": {"a": metrics_of(0.5, nss=math.nan), "b": metrics_of(0.5, nss=1.0)}}
+    _, markdown, page = pages_of(results_of(scores, curves={}), tmp_path)
+    said = "NSS is not defined everywhere; its mean is over 1 of 2 scenes (all entries)."
+    assert f"- {said}" in markdown
+    assert said in page.texts
+
+
 def test_the_page_needs_no_script_and_nothing_from_elsewhere(tmp_path):
     _, _, page = pages_of(spread_results(), tmp_path)
     assert page.links == ["curves.svg"]
@@ -178,6 +188,10 @@ def test_contact_sheets_are_made_and_linked(tmp_path):
         assert (tmp_path / "out" / link).exists()
     with Image.open(tmp_path / "out" / "sheet_01.png") as sheet:
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(10_000)}
+        levels = [
+            sheet.convert("L").getpixel((MARGIN + n * (SIDE + GAP) + 80, 140)) for n in (2, 3)
+        ]
+    assert levels == [0, 26]  # in the order of the entries
     assert {(number, 9, 9) for number in range(8)} <= colours  # every scene's own
     assert {(0, 0, 0), (26, 26, 26)} <= colours  # the maps of both entries
 

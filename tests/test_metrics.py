@@ -35,28 +35,6 @@ def test_stored_pairs_have_their_stored_values(saliency, mask, wanted):
         assert ours[name] == pytest.approx(expected, abs=1e-6, nan_ok=True), name
 
 
-@settings(max_examples=300)
-@given(pairs())
-def test_every_metric_stays_in_its_range(pair):
-    saliency, mask = pair
-    most_e = mask.size / max(mask.size - 1, 1)
-    for name, value in metrics.score(saliency, mask).items():
-        if name == "nss" or ("roc_auc" in name and math.isnan(value)):
-            continue
-        low = -1 if name == "correlation" else 0
-        high = most_e if "_e_" in name else 1
-        assert low - 1e-12 <= value <= high + 1e-12, name
-
-
-@given(pairs())
-def test_the_input_is_left_alone(pair):
-    saliency, mask = pair
-    copies = saliency.copy(), mask.copy()
-    metrics.score(saliency, mask)
-    np.testing.assert_array_equal(saliency, copies[0])
-    np.testing.assert_array_equal(mask, copies[1])
-
-
 def test_a_map_is_not_stretched():
     mask = np.array([[True, False]])
     assert metrics.mean_absolute_error(np.array([[0.2, 0.1]]), mask) == pytest.approx(0.45)
@@ -184,3 +162,25 @@ def test_tiny_differences_are_no_flat_map():
 def test_what_cannot_be_scored_is_refused(saliency, mask, message):
     with pytest.raises(ValueError, match=message):
         metrics.score(saliency, mask)
+
+
+@settings(max_examples=300)
+@given(pairs())
+def test_every_metric_stays_in_its_range(pair):
+    saliency, mask = pair
+    most_e = mask.size / max(mask.size - 1, 1)
+    for name, value in metrics.score(saliency, mask).items():
+        if name == "nss" or ("roc_auc" in name and math.isnan(value)):
+            continue
+        low = -1 if name == "correlation" else 0
+        high = most_e if "_e_" in name else 1
+        assert low - 1e-12 <= value <= high + 1e-12, name
+
+
+@given(pairs())
+def test_the_input_is_left_alone(pair):
+    saliency, mask = pair
+    copies = saliency.copy(), mask.copy()
+    metrics.score(saliency, mask)
+    np.testing.assert_array_equal(saliency, copies[0])
+    np.testing.assert_array_equal(mask, copies[1])

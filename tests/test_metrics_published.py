@@ -11,40 +11,6 @@ from dmssn import metrics
 from metric_pairs import pairs
 
 
-@settings(max_examples=200)
-@given(pairs())
-@example((np.array([[0.2, 0.3, 0.4]]), np.array([[False, True, True]])))  # the middle at 0.5
-def test_published_metrics_are_the_usual_ones_of_the_stretched_map_called_the_wrong_way(pair):
-    saliency, mask = pair[0].astype(np.float64), pair[1].ravel()
-    low, high = saliency.min(), saliency.max()
-    assume(high - low == 0 or high - low > 1e-6)  # between, rounding decides in numpy
-    wanted = (saliency - low) / (high - low) if high > low else saliency
-    flat, called = wanted.ravel(), wanted.ravel() > 0.5
-    ours = metrics.published_score(*pair)
-    assert ours["published_mean_absolute_error"] == pytest.approx(np.abs(flat - mask).mean())
-    # (truth, called) is scikit-learn's order.
-    assert ours["published_precision"] == pytest.approx(
-        sklearn.metrics.precision_score(called, mask, zero_division=0)
-    )
-    assert ours["published_recall"] == pytest.approx(
-        sklearn.metrics.recall_score(called, mask, zero_division=0)
-    )
-    assert ours["published_f1"] == pytest.approx(
-        sklearn.metrics.f1_score(called, mask, zero_division=0)
-    )
-    if 0 < called.sum() < called.size:
-        wanted_auc = sklearn.metrics.roc_auc_score(called, mask.astype(float))
-        assert ours["published_auc"] == pytest.approx(wanted_auc)
-    else:
-        assert math.isnan(ours["published_auc"])
-    if high > low and 0 < mask.sum() < mask.size:
-        assert ours["published_correlation"] == pytest.approx(
-            np.corrcoef(flat, mask)[0, 1], abs=1e-6
-        )
-        scores = (flat - flat.mean()) / flat.std()
-        assert ours["published_nss"] == pytest.approx(scores[mask].mean(), abs=1e-6)
-
-
 def test_published_metrics_worked_by_hand():
     # Stretched: 1, 0.75, 0.25, 0; called are the first two. Three pixels are salient, one of them
     # is called: recall 1/3, precision 1/2, F1 2/5. Of the two not called both are salient, so the
@@ -111,3 +77,37 @@ def test_a_flat_map_is_not_stretched():
 def test_stretching_hides_no_value_that_is_refused():
     with pytest.raises(ValueError, match="from 0 to 2"):
         metrics.published_score(np.array([[0.0, 2.0]]), np.array([[False, True]]))
+
+
+@settings(max_examples=200)
+@given(pairs())
+@example((np.array([[0.2, 0.3, 0.4]]), np.array([[False, True, True]])))  # the middle at 0.5
+def test_published_metrics_are_the_usual_ones_of_the_stretched_map_called_the_wrong_way(pair):
+    saliency, mask = pair[0].astype(np.float64), pair[1].ravel()
+    low, high = saliency.min(), saliency.max()
+    assume(high - low == 0 or high - low > 1e-6)  # between, rounding decides in numpy
+    wanted = (saliency - low) / (high - low) if high > low else saliency
+    flat, called = wanted.ravel(), wanted.ravel() > 0.5
+    ours = metrics.published_score(*pair)
+    assert ours["published_mean_absolute_error"] == pytest.approx(np.abs(flat - mask).mean())
+    # (truth, called) is scikit-learn's order.
+    assert ours["published_precision"] == pytest.approx(
+        sklearn.metrics.precision_score(called, mask, zero_division=0)
+    )
+    assert ours["published_recall"] == pytest.approx(
+        sklearn.metrics.recall_score(called, mask, zero_division=0)
+    )
+    assert ours["published_f1"] == pytest.approx(
+        sklearn.metrics.f1_score(called, mask, zero_division=0)
+    )
+    if 0 < called.sum() < called.size:
+        wanted_auc = sklearn.metrics.roc_auc_score(called, mask.astype(float))
+        assert ours["published_auc"] == pytest.approx(wanted_auc)
+    else:
+        assert math.isnan(ours["published_auc"])
+    if high > low and 0 < mask.sum() < mask.size:
+        assert ours["published_correlation"] == pytest.approx(
+            np.corrcoef(flat, mask)[0, 1], abs=1e-6
+        )
+        scores = (flat - flat.mean()) / flat.std()
+        assert ours["published_nss"] == pytest.approx(scores[mask].mean(), abs=1e-6)

@@ -18,8 +18,14 @@ from dmssn.cube import Cube
 from dmssn.detections import Detector
 from dmssn.detector import detector_names, load_detector
 from dmssn.evaluation import evaluate
-from dmssn.metrics import adaptive_e_measure, adaptive_f_measure, e_measure_curve, f_measure_curve
-from dmssn.metrics import mean_absolute_error, s_measure
+from dmssn.metrics import (
+    adaptive_e_measure,
+    adaptive_f_measure,
+    e_measure_curve,
+    f_measure_curve,
+    mean_absolute_error,
+    s_measure,
+)
 from dmssn.metrics.pair import Pair
 
 AGREE = 1e-6

@@ -116,7 +116,7 @@ def local_maxima_heights(unit: NDArray[np.float32]) -> NDArray[np.float64]:
     """Heights of the local maxima of a map (H, W) in [0, 1], each once; a pixel has 8 neighbours.
 
     Example:
-        >>> ripples = np.array([[0, 1, 0.99, 1, 0, 0.5, 0.5, 0]], dtype=np.float32)
+        >>> ripples = np.array([[0, 1, 0.995, 1, 0, 0.5, 0.5, 0]], dtype=np.float32)
         >>> local_maxima_heights(ripples).round(6).tolist()
         [1.0, 0.5]
     """

@@ -52,8 +52,8 @@ def local_rx(cube: Cube, *, inner: int = 51, outer: int = 101, components: int =
     notes = shrunk
     if few and white.directions:
         notes += (
-            f"{few} pixels have no more than {white.directions} valid pixels in their window, too "
-            f"few for a covariance of {white.directions} components: they got 0",
+            f"pixels with no more than {white.directions} valid pixels in their window got 0, for "
+            f"these are too few for a covariance: {few} of {scene.pixels}",
         )
     return Answer(stretched(scores, valid, scale=float(scores.max())), notes)
 

@@ -23,8 +23,8 @@ def rx(cube: Cube) -> Answer:
     notes: tuple[str, ...] = ()
     if 1 < scene.pixels <= white.directions + 1:
         notes = (
-            f"{scene.pixels} pixels span {white.directions} directions, in which all are equally "
-            "far from their mean, so the map is 0",
+            f"the cube has {scene.pixels} pixels, too few for its bands: all are equally far from "
+            "their mean, so the map is 0",
         )
     distance = distances(cube, valid, white)
     return Answer(stretched(distance, valid, scale=float(distance.max())), notes)

@@ -15,7 +15,7 @@ from dmssn.config import SettingError
 
 if TYPE_CHECKING:
     from dmssn.judging.results import Results
-    from dmssn.judging.scenes import JudgedSet
+    from dmssn.judging.sets import JudgedSet
     from dmssn.scoring import Scoring
 
 NONE = "none"
@@ -125,7 +125,7 @@ def _judged(
 ) -> "JudgedSet":
     """The scenes, however they were given."""
     from dmssn.datasets.catalogue import data_set
-    from dmssn.judging.scenes import scenes_of_files, scenes_of_prepared, scenes_of_set
+    from dmssn.judging.sets import scenes_of_files, scenes_of_prepared, scenes_of_set
 
     ways = [scenes is not None, bool(cubes or masks), prepared is not None]
     if sum(ways) != 1 or bool(cubes) != bool(masks):

@@ -25,7 +25,8 @@ from dmssn.judging.pages import write_pages
 from dmssn.judging.pictures import make_pictures, picture_file
 from dmssn.judging.results import Entry, Results
 from dmssn.judging.running import Machine, detect_all, map_file
-from dmssn.judging.scenes import JudgedScene, JudgedSet
+from dmssn.judging.scenes import JudgedScene
+from dmssn.judging.sets import JudgedSet
 from dmssn.metrics import Curves
 from dmssn.predicting import require_units
 from dmssn.progress import track

@@ -109,7 +109,9 @@ def write_pages(
     paths += write_curves(results, folder / CURVES) if results.curves else []
     sheets: list[Path] = []
     if pictures and pairs:
-        sheets = write_sheets(folder, worst_first(results), _loader(results, pictures, pairs))
+        sheets = write_sheets(folder, worst_first(results), loader(results, pictures, pairs))
+        for old in set(folder.glob("sheet_*.png")) - set(sheets):  # of a time with more scenes
+            old.unlink()
     sections = list(_sections(summary, [sheet.name for sheet in sheets]))
     pages: dict[str, Callable[[], str]] = {
         "results.json": results.to_json,
@@ -122,10 +124,16 @@ def write_pages(
     return [*paths, *sheets, *(folder / name for name in pages)]
 
 
-def _loader(
+def loader(
     results: Results, pictures: Mapping[str, Path], pairs: Pairs
 ) -> Callable[[str], ScenePictures]:
-    """Reads what a contact sheet shows of a scene, one map at a time."""
+    """What reads a scene's pictures for a contact sheet, one map at a time.
+
+    Args:
+        results: Whose entries are shown.
+        pictures: Files of the scenes in colour.
+        pairs: Of the same scenes.
+    """
     first, *others = (entry.name for entry in results.entries)
 
     def load(scene: str) -> ScenePictures:

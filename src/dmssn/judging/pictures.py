@@ -1,4 +1,4 @@
-"""Small colour pictures of the scenes, for the contact sheets; those that are there are kept.
+"""Small colour pictures of what is scored of the scenes; those that are there are kept.
 
 FOLDER/colour/SCENE.png
 """
@@ -63,18 +63,22 @@ class _Job:
     def is_done(self, scene: JudgedScene) -> bool:
         try:
             with Image.open(picture_file(self.folder, scene.name)) as picture:
-                return bool(picture.info.get(MADE_FROM) == scene.identity())
-        except OSError:  # none, or none that can be read
+                return bool(picture.info.get(MADE_FROM) == _made_from(scene))
+        except (OSError, ValueError):  # none, or none that can be read
             return False
 
     def __call__(self, scene: JudgedScene) -> str | None:
         try:
-            picture = Image.fromarray(render(scene.open()))
+            picture = Image.fromarray(render(scene.open())[scene.window()])
             picture.thumbnail((MOST_SIDE, MOST_SIDE), Image.Resampling.BOX)
             said = PngInfo()
-            said.add_text(MADE_FROM, scene.identity())
+            said.add_text(MADE_FROM, _made_from(scene))
             with replacing(picture_file(self.folder, scene.name)) as partial:
                 picture.save(partial, format="PNG", pnginfo=said)
         except (ValueError, OSError, MemoryError) as error:
             return str(failure(Path(scene.name), error)["error"])
         return None
+
+
+def _made_from(scene: JudgedScene) -> str:
+    return f"{scene.identity()} {scene.window()}"

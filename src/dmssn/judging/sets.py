@@ -1,0 +1,168 @@
+"""Sets of scenes to compare detectors on: of files, of a data set's copy, of a prepared set."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dmssn.config import Orientation, OrientationChoice
+from dmssn.cube import RowSource
+from dmssn.cube_lists import expand
+from dmssn.datasets.data_set import DataSet, SceneFiles, Split
+from dmssn.datasets.finding import find_scenes
+from dmssn.datasets.opening import open_scene
+from dmssn.datasets.orienting import settle
+from dmssn.evaluation import attributes_of, find_masks, match_names
+from dmssn.judging.scenes import FileScene, JudgedScene, PreparedScene
+from dmssn.readers.stored import cube_name
+from dmssn.scoring import Scoring
+from dmssn.store import PreparedSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedSet:
+    """Scenes, and what is known of all of them.
+
+    Attributes:
+        title: What they are, in a few words.
+        scenes: In the order of their names.
+        scoring: How maps are scored, one sentence each.
+        attributes: Scene to codes of what makes it hard.
+        notes: What else should be known, one sentence each.
+        prepared: Settings and statistics of a prepared set; None where cubes are as they come.
+    """
+
+    title: str
+    scenes: Sequence[JudgedScene]
+    scoring: Sequence[str]
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    prepared: Mapping[str, Any] | None = None
+
+
+def scenes_of_files(
+    cubes: Sequence[Path],
+    masks: Sequence[Path],
+    scoring: Scoring,
+    *,
+    open_cube: Callable[[Path], RowSource],
+    read_as: str = "",
+) -> JudgedSet:
+    """Cubes and masks of the same names.
+
+    Args:
+        cubes: Files, or folders of cubes.
+        masks: Files, or folders of masks.
+        scoring: How maps are compared with masks.
+        open_cube: Opens one cube; can be pickled.
+        read_as: What the way cubes are opened depends on, in words.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: Names do not match one to one.
+    """
+    found: dict[str, Path] = {}
+    for path in expand(cubes):
+        name = cube_name(path)
+        if found.setdefault(name, path) != path:
+            raise ValueError(f"two files for the cube of {name}: {found[name]} and {path}")
+    truths = find_masks(masks, scoring)
+    match_names(found, truths, what="cube", same_file=True)
+    scenes = [
+        FileScene(name, found[name], truths[name], open_cube, scoring, read_as)
+        for name in sorted(found)
+    ]
+    return JudgedSet(
+        title=", ".join(path.name or str(path) for path in cubes),
+        scenes=scenes,
+        scoring=scoring.said,
+        attributes=attributes_of(truths),
+    )
+
+
+def scenes_of_set(
+    kind: DataSet,
+    root: Path,
+    split: Split,
+    scoring: Scoring,
+    orientation: OrientationChoice = "auto",
+) -> JudgedSet:
+    """A split of a data set's copy, such as a folder of generated scenes.
+
+    Args:
+        kind: The data set.
+        root: Folder of the copy.
+        split: Whose scenes.
+        scoring: How maps are compared with masks; what a mask leaves open follows from the set.
+        orientation: How stored cubes are turned; by default that is found out.
+
+    Raises:
+        FileNotFoundError: The layout, or a list, is not there.
+        ValueError: The split has no scene, or some of its files are missing.
+    """
+    found = find_scenes(kind, root)
+    missing = [name for name in found.wrong if found.listed.get(name) == split]
+    if missing:
+        raise ValueError(
+            f"{root}: of the {split} scenes {len(missing)} are not whole, such as {missing[0]} "
+            f"({found.wrong[missing[0]]}); mend them, or every detector is scored on fewer"
+        )
+    chosen = [scene for scene in found.scenes if scene.split == split]
+    if not chosen:
+        raise ValueError(f"{root}: no scene in the {split} split")
+    if kind.ignores and scoring.ignore is None:
+        scoring = replace(scoring, ignore="set")
+    turned = settle(found, root, orientation).orientation
+    scenes = [_of_set(kind, scene, turned, scoring) for scene in chosen]
+    return JudgedSet(
+        title=f"{root.name}, {split} split",
+        scenes=sorted(scenes, key=lambda scene: scene.name),
+        scoring=scoring.said,
+        attributes=attributes_of({scene.name: scene.mask for scene in chosen}),
+        notes=[f"{kind.title}: {found.said}."],
+    )
+
+
+def _of_set(
+    kind: DataSet, scene: SceneFiles, orientation: Orientation, scoring: Scoring
+) -> FileScene:
+    opener = partial(_open, kind, orientation)
+    return FileScene(
+        scene.name, scene.cube, scene.mask, opener, scoring, f"{kind.name} {orientation}"
+    )
+
+
+def _open(kind: DataSet, orientation: Orientation, path: Path) -> RowSource:
+    return open_scene(kind, path, orientation)
+
+
+def scenes_of_prepared(root: Path, scoring: Scoring) -> JudgedSet:
+    """The test scenes of a prepared set, as they were homogenized.
+
+    Raises:
+        FileNotFoundError: There is no finished prepared set.
+        ValueError: It has no test scene, or is something else.
+    """
+    prepared = PreparedSet(root)
+    manifest = prepared.manifest
+    names = sorted(prepared.test_names())
+    scenes = [
+        PreparedScene(
+            name, root, manifest.wavelengths_nm, manifest.checksums.get(name, name), scoring
+        )
+        for name in names
+    ]
+    size = manifest.prepare["size"]
+    about = {"prepare": manifest.prepare, "mean": manifest.mean, "std": manifest.std}
+    return JudgedSet(
+        title=f"{root.name}, test split",
+        scenes=scenes,
+        scoring=scoring.said,
+        notes=[
+            f"Cubes and masks as they were homogenized, at {size} x {size} pixels: classical "
+            "detectors see region means too, not the pixels' own spectra."
+        ],
+        prepared=json.loads(json.dumps(about)),
+    )
