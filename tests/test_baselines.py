@@ -220,6 +220,10 @@ def test_an_invalid_pixel_lends_nothing_and_the_level_knows():
     level = smoothed(data, weight, step=2)
     np.testing.assert_allclose(level.data.ravel(), [14 / 10, 30 / 10, 46 / 10], rtol=1e-6)
     np.testing.assert_allclose(level.weight.ravel(), [10 / 11, 10 / 16, 10 / 11], rtol=1e-6)
+    # A pixel that is half valid counts half: (6 * 2 + 4 * 8 / 2) / (6 + 4 / 2) over two rows.
+    pair = np.array([2, 8], dtype=np.float32).reshape(2, 1, 1)
+    half = smoothed(pair, np.array([[1], [0.5]], dtype=np.float32), step=2)
+    assert half.data.item() == pytest.approx(28 / 8)
 
 
 @settings(max_examples=40)

@@ -71,7 +71,7 @@ def test_a_dead_pixel_has_no_angle():
 
 def test_groups_of_bands_by_hand():
     # Eight bands in pairs: means 1, 2, 3, 4 of sum 10.
-    spectra = np.array([[[0, 2, 2, 2, 2, 4, 4, 4], np.full(8, 0.01)]], dtype=np.float32)
+    spectra = np.array([[[0, 2, 2, 2, 2, 4, 4, 4], np.arange(8) / 100]], dtype=np.float32)
     valid = np.ones((1, 2), dtype=bool)
     found = group_opponency(Cube(spectra), valid)
     np.testing.assert_allclose(found, [[[-0.2, -0.2], [0, 0]]], atol=1e-6)  # the second is dark
