@@ -78,6 +78,12 @@ def test_roc_auc_counts_a_tie_as_half_a_win():
     assert metrics.roc_auc(np.array([[0.5, 0.5, 0.2]]), np.array([[True, False, False]])) == 0.75
 
 
+def test_roc_auc_is_the_same_share_where_most_is_salient():
+    # Of three (salient, other) pairs two are won.
+    mask = np.array([[True, True, True, False]])
+    assert metrics.roc_auc(np.array([[0.9, 0.8, 0.1, 0.5]]), mask) == pytest.approx(2 / 3)
+
+
 def test_e_measure_worked_by_hand():
     # 2 x 2, one salient pixel, two called, one of them rightly: deviations of the map +-1/2, of the
     # mask 3/4 and -1/4. Alignments 2ab / (a2 + b2): 12/13 (hit), -4/5 (false), and for the two

@@ -29,6 +29,12 @@ def test_areas_under_roc_curves_worked_by_hand():
     assert metrics.threshold_roc_auc(nearly, MASK) == pytest.approx(7 / 8)
 
 
+def test_threshold_roc_auc_begins_at_no_pixel():
+    # (0, 0), then (1/2, 1) where the two pixels at 1 are called, then (1, 1).
+    mask = np.array([[True, False, False]])
+    assert metrics.threshold_roc_auc(np.array([[1.0, 1.0, 0.0]]), mask) == 0.75
+
+
 def test_precision_and_recall_curves_worked_by_hand():
     found = metrics.curves(SALIENCY, MASK)
     assert found.precision.shape == found.recall.shape == found.f_measure.shape == (256,)

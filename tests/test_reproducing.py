@@ -114,6 +114,7 @@ def test_a_published_set_is_reproduced_whatever_interrupts_it(finished, folder):
 def test_the_table_has_our_scores_beside_all_that_are_published(finished, folder):
     results = json.loads((folder / "run" / "results.json").read_text())
     page = (folder / "run" / "results.md").read_text()
+    assert "Scored at the mask's own size." in page
     assert results["test_scenes"] == 12
     assert results["ours"] == {column: results["mean"][name] for column, name in COLUMNS.items()}
     rows = re.findall(r"^\| (.+?) \|", page, re.MULTILINE)

@@ -63,6 +63,7 @@ def results_of(scored: Scored) -> dict[str, Any]:
         "columns": dict(COLUMNS),
         "mean": {metric: _known(value) for metric, value in mean.items()},
         "counted": evaluation.counted,
+        "scoring": list(evaluation.scoring),
         "notes": list(evaluation.notes),
         "published": _published(scored.set),
         "published_source": SOURCE,
@@ -140,6 +141,7 @@ def _explained(results: dict[str, Any]) -> Iterator[str]:
     stands = ", ".join(f"{column} is `{metric}`" for column, metric in results["columns"].items())
     yield f"MAE is better low, the others are better high. Of `dmssn evaluate`, {stands},"
     yield "each the mean over the test scenes for which it is defined."
+    yield from results["scoring"]
     if results["published"]:
         mean_f = results["mean"]["mean_f_measure"]
         yield f"Published rows: {results['published_source']}; one setting for all methods."
