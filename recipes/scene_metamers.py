@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from itertools import count, islice
 
 import numpy as np
-import spectral
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
@@ -35,11 +34,6 @@ Map = NDArray[np.float64]
 Detect = Callable[[Cube], NDArray[np.floating]]
 
 
-def rx(cube: Cube) -> Map:
-    """Mahalanobis distance to all pixels (Reed and Yu, IEEE T-ASSP 38(10), 1990), as SPy has it."""
-    return np.asarray(spectral.rx(_lively(cube).astype(np.float64)))
-
-
 def angle_to_mean(cube: Cube) -> Map:
     """Spectral angle to the scene's mean spectrum, in radians."""
     return spectral_angle(cube.data, cube.data.mean(axis=(0, 1), dtype=np.float64))
@@ -56,7 +50,7 @@ def angle_to_surround(cube: Cube) -> Map:
 
 
 SIMPLE: dict[str, Detect] = {
-    "RX": rx,
+    "RX": dmssn.load_detector("rx"),
     "spectral angle to the mean": angle_to_mean,
     "spectral angle to the surround": angle_to_surround,
 }
@@ -99,11 +93,6 @@ def compare(found: Iterator[Scene], detectors: dict[str, Detect]) -> dict[str, N
             pair = auc(detect(scene.cube), scene.mask), auc(detect(colours), scene.mask)
             scores[name].append(pair)
     return {name: np.array(pairs) for name, pairs in scores.items()}
-
-
-def _lively(cube: Cube) -> NDArray[np.float32]:
-    """The bands that are not constant: a dead one has no inverse covariance."""
-    return cube.data[:, :, np.ptp(cube.data, axis=(0, 1)) > 0]
 
 
 def main() -> None:
