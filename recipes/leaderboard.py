@@ -95,8 +95,10 @@ def real(folder: Path, work: Path, entrants: Sequence[Contestant], machine: Mach
     """Every real cube there is."""
     by_kind = real_scenes(folder)
     scenes = [scene for some in by_kind.values() for scene in some]
-    said = dict.fromkeys(line for scene in scenes for line in scene.scoring.said)
-    judged = JudgedSet(title="real cubes", scenes=scenes, scoring=list(said))
+    told = {kind: some[0].scoring.said for kind, some in by_kind.items()}
+    shared = [line for line in Scoring().said if all(line in said for said in told.values())]
+    own = [f"{kind}: {line}" for kind, said in told.items() for line in said if line not in shared]
+    judged = JudgedSet(title="real cubes", scenes=scenes, scoring=[*shared, *own])
     return benchmark(judged, entrants, work, machine)
 
 

@@ -1,5 +1,7 @@
 """Each classical detector on scenes whose answer is known, and RX beside Spectral Python's."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import spectral
@@ -79,6 +81,18 @@ def test_groups_of_bands_by_hand():
     assert note == (
         "a single band cannot be divided into groups that differ, so the map of groups is 0",
     )
+
+
+@pytest.mark.parametrize("detector", [sed, sad, sed_sad, sed_sg])
+@pytest.mark.parametrize("power", [-100, 70])
+def test_a_power_of_two_changes_no_digit(detector, power):
+    cube, mask = scene(RISING, 1.1 * FALLING, noise=0.05)
+    cube.data[100:110, 20:30] = np.nan
+    cube.data[3, 3] *= -5
+    plain = detector(cube).saliency
+    assert chance_of_higher(plain, mask) > 0.9
+    other = Cube(np.ldexp(cube.data, power), cube.wavelengths_nm)
+    np.testing.assert_array_equal(detector(other).saliency, plain)
 
 
 @pytest.mark.parametrize("detector", [itti, frequency_tuned])
@@ -217,11 +231,22 @@ def test_local_rx_leaves_invalid_pixels_out_of_windows():
     np.testing.assert_allclose(found[valid], unit(expected), atol=2e-3)
 
 
-def test_local_rx_does_not_depend_on_how_rows_are_blocked(monkeypatch):
-    cube = cube_of(50, 30, 6, seed=2)
+def test_local_rx_does_not_depend_on_how_columns_are_tiled(monkeypatch):
+    cube = cube_of(30, 50, 6, seed=2)
+    cube.data[4:9, 20:24] = np.nan
     whole = local_rx(cube, inner=5, outer=11).saliency
-    monkeypatch.setattr("dmssn.baselines.local_rx.BLOCK_BYTES", 1)
+    monkeypatch.setattr("dmssn.baselines.local_rx.TILE_BYTES", 1)
     np.testing.assert_allclose(local_rx(cube, inner=5, outer=11).saliency, whole, atol=1e-6)
+
+
+def test_local_rx_of_many_components_holds_no_window_of_them():
+    cube = Cube(RNG.random((60, 60, 40), dtype=np.float32))
+    tracemalloc.start()
+    local_rx(cube, inner=3, outer=51, components=40)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A window's rows hold 51 x 60 pixels of 861 moments, 21 MB.
+    assert peak < 15e6
 
 
 def test_local_rx_finds_what_is_odd_only_where_it_lies():

@@ -62,7 +62,7 @@ def test_a_large_cube_is_shrunk_and_says_so(scene, monkeypatch):
     cube, _ = scene
     monkeypatch.setattr(classical, "MOST_SIDE", 28)
     found = dmssn.load_detector("rx").detect(cube)
-    assert found.bands_said == "9 bands as they are, at 20 x 28 of 40 x 56 pixels"
+    assert found.notes == ("worked on at 20 x 28 of 40 x 56 pixels",)
     small = CLASSICAL["rx"].function(Cube(resize(cube.data, 20, 28), cube.wavelengths_nm))
     np.testing.assert_allclose(found.saliency, resize(small.saliency, 40, 56), atol=1e-6)
 
@@ -95,6 +95,12 @@ def test_settings_are_part_of_the_name(scene):
 def test_an_unknown_name_is_refused_with_the_near_one():
     with pytest.raises(SettingError, match="did you mean 'sed-sad'"):
         dmssn.load_detector("sed-sed")
+
+
+def test_a_folder_that_is_no_run_does_not_hide_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "border").mkdir()
+    assert dmssn.load_detector("border").kind == "classical"
 
 
 def test_a_checkpoint_of_a_classical_name_is_a_checkpoint(tmp_path, monkeypatch):

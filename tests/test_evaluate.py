@@ -132,7 +132,9 @@ def test_a_grey_map_may_be_stored_in_three_channels(tmp_path):
         (lambda path: Image.fromarray(RNG.integers(0, 256, (12, 17, 3)).astype(np.uint8)).save(
             path), ".png", "in colour"),
         (lambda path: np.save(path, np.zeros((17, 12))), ".npy", "17 x 12.*12 x 17"),
-        (lambda path: np.save(path, np.zeros((1, 12, 17))), ".npy", "1 x 12 x 17.*12 x 17"),
+        (lambda path: np.save(path, np.zeros((1, 12, 17))), ".npy", r"\(H, W\).*\(1, 12, 17\)"),
+        (lambda path: np.save(path, np.float64(0.5)), ".npy", r"\(H, W\).*\(\)"),
+        (lambda path: np.save(path, np.zeros((0, 17))), ".npy", r"\(0, 17\)"),
     ],
 )  # fmt: skip
 def test_a_map_that_cannot_be_scored_is_an_error_naming_it(tmp_path, write, suffix, message):
@@ -231,6 +233,19 @@ def test_a_map_of_zeros_and_ones_in_eight_bits_is_noted(folders):
     Image.fromarray(MASKS["a"].astype(np.uint8)).save(maps / "a.saliency.png")
     (note,) = dmssn.evaluate(maps, masks).notes
     assert "a.saliency.png" in note
+
+
+def test_a_mask_whose_salient_level_is_ignored_is_noted_by_the_command(folders, capsys):
+    maps, masks = folders
+    words = ["--maps", maps, "--masks", masks, "--json"]
+    assert run(capsys, *words)[2] == ""
+    code, out, err = run(capsys, *words, "--ignore", 255)
+    assert code == 0
+    assert [line.split(": ")[0] for line in err.splitlines()] == [
+        str(masks / f"{name}.png") for name in sorted(MASKS)
+    ]
+    assert all("no pixel is salient once those at 255" in line for line in err.splitlines())
+    assert json.loads(out)["notes"] == err.splitlines()
 
 
 def with_attributes(folders, **codes):

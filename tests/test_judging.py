@@ -16,8 +16,9 @@ from dmssn.detector import detector_names
 from dmssn.judging.contestants import Contestant, contestants
 from dmssn.readers import read_cube
 from dmssn.scoring import Scoring, read_saliency
+from dmssn.store import PreparedSet, read_scene
 from generated import cube_of, with_object, write_folder, write_scene_files
-from making import BANDS, write_detector
+from making import BANDS, PREPARE, write_detector
 
 NAMES = ("a", "b", "c")
 SIZE = {"height": 24, "width": 30, "bands": BANDS}
@@ -175,17 +176,71 @@ def test_a_missing_map_is_said_before_any_work(scenes, tmp_path, capsys):
     assert not out.exists()
 
 
-def test_a_scene_that_fails_counts_for_nobody(scenes, tmp_path, capsys):
+def test_a_scene_that_fails_counts_for_nobody(judged, scenes, tmp_path, capsys):
     root = Path(shutil.copytree(scenes, tmp_path / "set"))
     cube = read_cube(root / "cubes" / "b.npz").data
     np.savez(root / "cubes" / "b.npz", cube=np.full_like(cube, np.nan))
-    out = tmp_path / "out"
+    out = copy_of(judged, tmp_path)
     assert judge(*given(root), "--detectors", "sad,rx", "-o", out) == 1
     assert "b is left out" in capsys.readouterr().err
     results = results_in(out)
     assert list(results["left_out"]) == ["b"]
+    assert all(f"{name}: " in results["left_out"]["b"] for name in ("sad", "rx"))
+    assert not list(out.glob("maps/*/b.*"))  # nor is the map of another time left
     for scores in results["scores"].values():
         assert list(scores) == ["a", "c"]
+
+
+@pytest.mark.parametrize("fault", ["size of a map", "damaged mask", "turned mask", "truth as map"])
+def test_what_cannot_be_scored_is_said_before_any_work(fault, scenes, tmp_path, capsys):
+    root, maps = Path(shutil.copytree(scenes, tmp_path / "set")), tmp_path / "theirs"
+    maps.mkdir()
+    for name in NAMES:
+        Image.fromarray(np.zeros((24, 30), np.uint8)).save(maps / f"{name}.png")
+    mask = root / "masks" / "c.png"
+    if fault == "size of a map":
+        Image.fromarray(np.zeros((24, 31), np.uint8)).save(maps / "c.png")
+    elif fault == "damaged mask":
+        mask.write_bytes(mask.read_bytes()[:60])
+    elif fault == "turned mask":
+        Image.open(mask).transpose(Image.Transpose.TRANSPOSE).save(mask)
+    else:
+        maps = root / "masks"
+    out = tmp_path / "out"
+    words = ["--detectors", "sad", "--maps", f"theirs={maps}", "-o", out]
+    assert judge(*given(root), *words) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert {"size of a map": "24 x 31", "damaged mask": "c.png", "turned mask": "is it turned?",
+            "truth as map": "taken for the map and the mask of a"}[fault] in err  # fmt: skip
+    assert not out.exists()
+
+
+def test_a_cube_is_another_when_anything_that_decides_its_numbers_changes(tmp_path):
+    from dmssn.commands.benchmark import _read_as
+    from dmssn.commands.cube_options import CubeOptions
+    from dmssn.judging.scenes import FileScene
+    from dmssn.readers import open_cube
+
+    def identity(read_as: str = "") -> str:
+        raw = tmp_path / "a.raw"
+        return FileScene("a", raw, raw, open_cube, Scoring(), read_as).identity()
+
+    (tmp_path / "a.raw").write_bytes(bytes(200_000))
+    (tmp_path / "a.hdr").write_text("interleave = bip")
+    seen = [identity()]
+    (tmp_path / "a.hdr").write_text("interleave = bil")
+    seen.append(identity())
+    content = bytearray(200_000)
+    content[100_000] = 1  # neither at its beginning nor at its end
+    (tmp_path / "a.raw").write_bytes(content)
+    seen.append(identity())
+    lists = tmp_path / "wavelengths.txt"
+    for first in (400, 500):
+        lists.write_text(f"{first} 600 700")
+        seen.append(identity(_read_as(CubeOptions(wavelengths=str(lists)))))
+    seen.append(identity(_read_as(CubeOptions(bands="0:2"))))
+    assert len(set(seen)) == len(seen)
 
 
 def test_a_folder_of_generated_scenes_is_judged_by_attribute(tmp_path, capsys):
@@ -201,7 +256,9 @@ def test_a_folder_of_generated_scenes_is_judged_by_attribute(tmp_path, capsys):
     assert results == results_in(out)
     assert list(results["scores"]["border"]) == ["test_0", "test_1", "test_2"]
     assert results["attributes"] == {"test_0": ["CS"], "test_1": ["CS", "SO"], "test_2": []}
-    assert "CS (2)" in (out / "benchmark.md").read_text()
+    page = (out / "benchmark.md").read_text()
+    assert "CS (2)" in page
+    assert "one scene at a time, on cpu" in page
 
 
 def test_workers_make_the_same_maps(judged, scenes, network, tmp_path):
@@ -224,6 +281,16 @@ def test_scores_at_another_size_are_those_of_evaluate_there(judged, scenes, tmp_
     assert "16 x 16" in (out / "benchmark.md").read_text()
 
 
+def test_a_benchmark_of_other_scenes_is_left_alone(judged, scenes, tmp_path, capsys):
+    out, other = copy_of(judged, tmp_path), Path(shutil.copytree(scenes, tmp_path / "set"))
+    for path in (other / "cubes" / "a.npz", other / "masks" / "a.png"):
+        path.rename(path.with_stem("d"))
+    before = bytes_in(out)
+    assert judge(*given(other), "--detectors", "sad", "-o", out) == 1
+    assert "holds a benchmark on other scenes" in capsys.readouterr().err
+    assert bytes_in(out) == before
+
+
 def test_a_folder_of_something_else_is_left_alone(scenes, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("mine")
     assert judge(*given(scenes), "--detectors", "sad", "-o", tmp_path) == 1
@@ -237,13 +304,16 @@ def test_a_folder_of_something_else_is_left_alone(scenes, tmp_path, capsys):
     [
         (["--detectors", "sadd"], "did you mean 'sad'"),
         (["--detectors", "sad,sad"], "two entries are called 'sad'"),
+        (["--detectors", "x=sad,x=rx"], "two entries are called 'x'"),
+        (["--detectors", "..=sad"], "cannot be called '..'"),
+        (["--detectors", "sad", "--split", "val"], "--split is of a folder of scenes"),
         (["--detectors", "sad", "--maps", "theirs"], "--maps takes NAME=FOLDER"),
-        (["--detectors", "sad", "--maps", "theirs=absent"], "--maps takes NAME=FOLDER"),
+        (["--detectors", "sad", "--maps", "theirs=absent"], "there is no folder absent"),
         (["--detectors", "none"], "nothing to compare"),
         (["--detectors", "sad", "--reference", "rx"], "--reference rx: no such entry"),
         (["--detectors", "sad", "--size", "1"], "--size must be at least 2"),
         (["--detectors", "sad", "--workers", "0"], "--workers must be at least 1"),
-        (["--detectors", "sad", "--prepared", "set"], "or --prepared"),
+        (["--detectors", "sad", "--prepared", "set"], "--cubes and --masks as well as --prepared"),
         (["--detectors", "local-rx:inner=4:outer=x"], "outer"),
     ],
 )
@@ -277,26 +347,43 @@ def test_cubes_and_masks_may_lie_in_the_same_files(scenes, tmp_path):
     assert results_in(out)["scores"]["sad"] == wanted.scenes
 
 
-def test_a_prepared_set_is_judged_as_it_was_homogenized(tmp_path, network, capsys):
+def test_a_prepared_set_is_judged_as_it_was_homogenized(tmp_path, capsys):
     root, out = write_folder(tmp_path / "set", train=2, val=1, test=2, **SIZE), tmp_path / "out"
-    header = dmssn.load_detector(str(network)).settings
-    sizes = ["--size", header["size"], "--bands", header["bands"]]
+    prepare = PREPARE | {"bands": 0}  # the cubes' own, with their wavelengths
+    network = write_detector(tmp_path / "tiny.safetensors", prepare=prepare)
     with pytest.raises(SystemExit) as ended:
-        main(["prepare", "folder", *map(str, [root, "-o", tmp_path / "prepared", *sizes])])
+        words = [root, "-o", tmp_path / "prepared", "--size", prepare["size"]]
+        main(["prepare", "folder", *map(str, words)])
     assert not ended.value.code
     words = ["--prepared", tmp_path / "prepared", "--detectors", f"tiny={network},sad", "-o", out]
     assert judge(*words) == 0, capsys.readouterr().err
     assert list(results_in(out)["scores"]["tiny"]) == ["test_0", "test_1"]
     detector = dmssn.load_detector(str(network), device="cpu")
-    from dmssn.store import read_scene
-
     scene = read_scene(tmp_path / "prepared", "test_1")
     found = read_saliency(out / "maps" / "tiny" / "test_1.saliency.png")
     np.testing.assert_allclose(found, detector.on_regions(scene.cube), atol=1e-4)
+    assert "homogenize it is not in theirs" in (out / "benchmark.md").read_text()
     # One that was trained on scenes of another size would see what it never saw.
+    refused("prepared otherwise (size 320, not 32", tmp_path, capsys)
+    # Nor would one of other wavelengths, though it has as many bands.
+    infrared = tmp_path / "infrared.safetensors"
+    assert PreparedSet(tmp_path / "prepared").manifest.wavelengths_nm is not None
+    write_detector(infrared, prepare=prepare, wavelengths_nm=np.linspace(1000, 2500, BANDS).tolist())
+    refused("bands of other wavelengths", tmp_path, capsys, detector=infrared)
+    for option in (
+        ["--split", "val"],
+        ["--mask-key", "truth"],
+        ["--ignore", 7],
+        ["--bands", "0:3"],
+    ):
+        refused("", tmp_path, capsys, *option, detector="sad")
+
+
+def refused(said, folder, capsys, *options, detector="dmssn"):
     capsys.readouterr()
-    assert judge("--prepared", tmp_path / "prepared", "--detectors", "dmssn", "-o", out) == 2
-    assert "prepared otherwise" in capsys.readouterr().err
+    words = ["--prepared", folder / "prepared", "--detectors", detector, "-o", folder / "out"]
+    assert judge(*words, *options) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_pixels_a_set_leaves_open_count_for_nobody(tmp_path):

@@ -214,6 +214,23 @@ def test_an_error_is_better_where_it_is_lower():
     assert verdicts(found, np.array([True, True])).tolist() == [[-1, 1]]
 
 
+def test_rounding_is_no_difference():
+    # One map, as a picture of 8 bits and as float32: its errors differ in the ninth decimal.
+    found = bounds([1e-15, 6e-9, -6e-9, 2e-7, -3e-7], [1e-15, 7e-9, -5e-9, 3e-7, -2e-7])
+    assert verdicts(found, np.zeros(5, dtype=bool)).tolist() == [[0, 0, 0, 1, -1]]
+
+
+def test_one_map_in_8_bits_and_in_float32_is_equally_good():
+    draw = generator(13)
+    masks = draw.random((30, 16, 16)) < 0.3
+    levels = draw.integers(0, 256, masks.shape)
+    eight, single = levels / 255, (levels / np.float32(255)).astype(np.float32).astype(float)
+    errors = [np.abs(maps - masks).mean(axis=(1, 2)) for maps in (eight, single)]
+    assert (errors[0] != errors[1]).any()
+    found = paired_differences(errors[0][None, None], errors[1][None])
+    assert verdicts(found, np.array([True])).item() == 0
+
+
 def test_a_handful_of_scenes_decides_nothing():
     clear = [0.1], [0.3]
     assert verdicts(bounds(*clear, LEAST_SCENES), np.array([False])).item() == 1

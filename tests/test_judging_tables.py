@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmssn.judging.csv_files import write_differences, write_scores, write_table
+from dmssn.judging.statistics import ROUNDING
 from dmssn.judging.summary import scenes_by_attribute, summarize, values_of
 from dmssn.judging.tables import (
     attribute_tables,
@@ -170,6 +171,17 @@ def test_the_other_way_round_all_is_worse():
     assert [row[0].text for row in table.rows] == ["plain"]
     assert [cell.text for cell in table.rows[0][1:]] == ["+.100", "-.100", "-.100"]
     assert [cell.verdict for cell in table.rows[0][1:]] == ["worse", "worse", "worse"]
+
+
+def test_what_is_given_no_verdict_for_rounding_is_shown_without_a_sign():
+    assert number_text(ROUNDING / 2, sign=True) == number_text(-ROUNDING / 2, sign=True) == ".000"
+    assert number_text(2 * ROUNDING, sign=True) == "+.000"
+    scenes = "abcdefgh"
+    scores = {name: {s: {"s_measure": 0.5 + by} for s in scenes} for name, by in
+              (("plain", 0), ("same", 6e-9), ("more", 2e-4))}  # fmt: skip
+    same, more = difference_table(summarize(results_of(scores))).rows
+    assert (same[1].text, same[1].interval, same[1].verdict) == (".000", "[.000, .000]", "")
+    assert (more[1].text, more[1].verdict) == ("+.000", "better")
 
 
 def test_where_scenes_disagree_there_is_no_verdict():

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from dmssn.config import SettingError
-from dmssn.masks import read_crop, read_mask
+from dmssn.masks import read_crop, read_label, read_mask
 
 MASK = np.zeros((7, 9), dtype=bool)
 MASK[1:4, 2:8] = True
@@ -93,6 +93,28 @@ def test_a_picture_that_is_no_clear_mask_is_an_error_naming_it(tmp_path, make, m
         read_mask(tmp_path / "m.png")
 
 
+@pytest.mark.parametrize(("suffix", "kind"), [(".png", np.uint8), (".tif", np.uint16)])
+def test_255_beside_0_and_1_may_mean_not_known_and_is_refused(tmp_path, suffix, kind):
+    levels = MASK.astype(kind)
+    levels[5] = 255
+    path = tmp_path / f"m{suffix}"
+    Image.fromarray(levels).save(path)
+    message = rf"m\{suffix}: levels 0, 1 and 255: .* --ignore 255, else .* black and white"
+    with pytest.raises(ValueError, match=message):
+        read_mask(path)
+    for ignore in (None, 255) if kind is np.uint8 else (255,):
+        mask, counted = read_label(path, ignore=ignore)
+        np.testing.assert_array_equal(mask, MASK)
+        np.testing.assert_array_equal(counted, levels != 255)
+
+
+def test_other_grey_beside_black_and_white_is_cut_at_the_middle(tmp_path):
+    levels = MASK * np.uint8(255)
+    levels[5] = [0, 1, 2, 0, 1, 2, 253, 254, 0]
+    mask = read_mask(write(tmp_path / "m.png", levels))
+    np.testing.assert_array_equal(mask, levels > 127)
+
+
 def test_a_stack_of_tiff_pages_is_no_mask(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((5, 7, 9), np.uint8), photometric="minisblack")
     with pytest.raises(ValueError, match=r"m\.tif.*\(5, 7, 9\)"):
@@ -158,6 +180,22 @@ def test_a_variable_that_is_no_mask_is_an_error(tmp_path, write_file, suffix, ke
         write_file(path, cube=CUBE, holes=np.where(MASK, np.nan, 0))
     with pytest.raises(error, match=message):
         read_mask(path, key)
+
+
+@WRITERS
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+def test_a_variable_with_numbers_below_0_is_refused_unless_they_are_ignored(
+    tmp_path, write_file, suffix, kind
+):
+    path = tmp_path / f"scene{suffix}"
+    values = MASK.astype(kind)
+    values[5] = -1
+    write_file(path, cube=CUBE, truth=values)
+    with pytest.raises(ValueError, match=rf"scene\{suffix}: .* below 0, this one -1; .* --ignore"):
+        read_mask(path)
+    mask, counted = read_label(path, ignore=-1)
+    np.testing.assert_array_equal(mask, MASK)
+    np.testing.assert_array_equal(counted, values != -1)
 
 
 @WRITERS

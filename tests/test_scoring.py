@@ -66,15 +66,83 @@ def test_a_shrunk_mask_is_judged_by_the_pixels_that_count():
 
 
 def test_at_one_size_a_map_may_have_another_size_than_its_mask(tmp_path):
-    map_file, mask_file = write(
-        tmp_path, np.full((3, 5), 65535, np.uint16), MASK * np.uint8(255)
-    )
+    map_file, mask_file = write(tmp_path, np.full((3, 5), 65535, np.uint16), MASK * np.uint8(255))
     with pytest.raises(ValueError, match=r"3 x 5.*6 x 8.*--size"):
         read_pair(map_file, mask_file, Scoring())
     pair = read_pair(map_file, mask_file, Scoring(size=12))
     assert pair.saliency.shape == pair.mask.shape == (12, 12)
     assert pair.saliency.min() == 1
     assert pair.mask.mean() == pytest.approx(MASK.mean(), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fits"),
+    [
+        (100, 150, True),
+        (50, 50, True),  # squeezed to a square, as networks do
+        (33, 50, True),  # 33.3 rounded
+        (34, 50, True),
+        (300, 451, True),  # grown: less than a pixel of the mask
+        (150, 100, False),
+        (75, 50, False),
+        (100, 200, False),
+        (36, 50, False),
+    ],
+)
+def test_at_one_size_a_map_is_square_or_of_the_aspect_of_its_mask(height, width, fits):
+    saliency, mask = np.full((height, width), 0.5), np.zeros((100, 150), dtype=bool)
+    if fits:
+        assert brought(saliency, mask, None, Scoring(size=9))[0].shape == (9, 9)
+        return
+    with pytest.raises(ValueError, match=rf"{height} x {width}.*100 x 150; is it turned\?"):
+        brought(saliency, mask, None, Scoring(size=9))
+
+
+def test_a_map_that_is_nearly_square_and_turned_is_refused_by_its_name(tmp_path):
+    levels = np.zeros((101, 100), np.uint8)
+    files = write(tmp_path, levels, levels.T.copy())
+    with pytest.raises(ValueError, match=r"map\.png: .*is it turned"):
+        read_pair(*files, Scoring(size=16))
+
+
+@pytest.mark.parametrize("size", [None, 512])
+def test_a_crop_needs_a_map_of_the_size_of_its_mask_and_no_size_helps(tmp_path, size):
+    np.savez(tmp_path / "mask.npz", truth=MASK, crop=[0, 3, 0, 4])
+    np.save(tmp_path / "map.npy", np.zeros((3, 4)))
+    scoring = Scoring(size=size, crop_key="crop")
+    with pytest.raises(ValueError, match=r"3 x 4.*6 x 8.*--crop-key.*whole mask") as caught:
+        read_pair(tmp_path / "map.npy", tmp_path / "mask.npz", scoring)
+    assert "--size" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ignore", [None, 7])
+def test_a_mask_that_loses_what_is_salient_at_the_size_is_noted(tmp_path, ignore):
+    speck = np.zeros((32, 32), np.uint8)
+    speck[3, 3] = 255
+    files = write(tmp_path, speck, speck)
+    assert read_pair(*files, Scoring(size=32, ignore=ignore)).note == ""
+    note = read_pair(*files, Scoring(size=8, ignore=ignore)).note
+    assert note == f"{files[1]}: what is salient is too small to be so at 8 x 8"
+    files = write(tmp_path, speck, speck * 0)
+    assert read_pair(*files, Scoring(size=8, ignore=ignore)).note == ""
+
+
+def test_a_mask_with_nothing_salient_left_of_what_counts_is_noted(tmp_path):
+    mask = MASK * np.uint8(255)
+    mask[0, 0] = 7
+    files = write(tmp_path, SALIENCY, mask)
+    for ignore, said in ((255, "those at 255"), (7, ""), (3, "")):
+        note = read_pair(*files, Scoring(ignore=ignore)).note
+        assert (said in note) if said else note == ""
+    files = write(tmp_path, MASK.astype(np.uint8), mask)
+    dim, empty = read_pair(*files, Scoring(ignore=255)).note.split("; ", 2)[::2]
+    assert "no level above 1" in dim
+    assert empty == f"{files[1]}: no pixel is salient once those at 255 are left out"
+
+
+def test_an_empty_mask_of_which_all_counts_is_not_noted(tmp_path):
+    files = write(tmp_path, SALIENCY, MASK * np.uint8(0))
+    assert read_pair(*files, Scoring(ignore=255)).note == ""
 
 
 def test_at_the_size_it_has_nothing_is_resized():

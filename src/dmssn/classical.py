@@ -49,17 +49,16 @@ class ClassicalDetector(Detector):
         answer = self.method.function(
             Cube(found.small, cube.wavelengths_nm, cube.name), **self.settings
         )
-        said = f"{counted(bands, 'band')} as they are"
-        if shape != (height, width):
-            said += f", at {shape[0]} x {shape[1]} of {height} x {width} pixels"
-        saliency = answer.saliency
+        saliency, notes = answer.saliency, answer.notes
         if shape != (height, width):
             saliency = np.clip(resize(saliency, height, width), 0, 1)
+            notes += (f"worked on at {shape[0]} x {shape[1]} of {height} x {width} pixels",)
         saliency[~found.valid] = 0
         shown: NDArray[np.uint8] | None = None
         if colours is not None and found.colours is not None:
             shown = paint(found.colours, true=colours.true)
-        return Detection(saliency, said, picture=shown, notes=answer.notes)
+        said = f"{counted(bands, 'band')} as they are"
+        return Detection(saliency, said, picture=shown, notes=notes)
 
 
 def working_shape(height: int, width: int) -> tuple[int, int]:

@@ -173,7 +173,9 @@ def detector_names() -> list[str]:
 
 def is_classical(text: str) -> bool:
     """Whether a text names a classical detector; a file or run of that name goes before it."""
-    return text.partition(":")[0] in CLASSICAL and not Path(text).exists()
+    path = Path(text)
+    there = path.is_file() or (path / BEST).is_file()
+    return text.partition(":")[0] in CLASSICAL and not there
 
 
 def identity(text: str) -> str:

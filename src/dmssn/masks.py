@@ -31,7 +31,8 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
     """Read a mask, bool of shape (H, W), True is salient.
 
     A picture is salient from the middle of its scale up, or, if it holds no more than 0 and 1,
-    at 1. A variable is salient where it is not 0.
+    at 1. A variable is salient where it is not 0. What looks like a number for pixels whose truth
+    is not known is refused: 255 beside 0 and 1 in a picture, and less than 0 in a variable.
 
     Args:
         path: A picture, or a `.npz` or `.mat` file (MATLAB v4 to v7.3).
@@ -40,14 +41,26 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
     Raises:
         FileNotFoundError: There is no such file.
         SettingError: It has no such variable.
-        ValueError: The file is damaged, what it holds is no mask, or more than one variable could
-            be it.
+        ValueError: The file is damaged, what it holds is no mask or leaves open what is salient,
+            or more than one variable could be it.
     """
     if path.suffix.lower() in VARIABLE_SUFFIXES:
-        return _variable(path, key).astype(np.bool_)
+        values = _variable(path, key)
+        if (values < 0).any():
+            raise ValueError(
+                f"{path}: a mask holds no numbers below 0, this one {values.min():g}; if a number "
+                "means not known, pass it as --ignore"
+            )
+        return values.astype(np.bool_)
     if key is not None:
         raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
-    return _salient_levels(path, read_grey(path))
+    levels = read_grey(path)
+    if levels.dtype.kind == "u" and np.array_equal(np.unique(levels), (0, 1, 255)):
+        raise ValueError(
+            f"{path}: levels 0, 1 and 255: if 255 means not known, pass --ignore 255, else save "
+            "the mask as black and white"
+        )
+    return _salient_levels(path, levels)
 
 
 def read_label(

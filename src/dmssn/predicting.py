@@ -72,7 +72,7 @@ def predict_all(
     cubes = expand(paths)
     maps = [output / f"{cube_name(path)}.saliency.png" for path in cubes]
     refuse_one_output_for_two(cubes, maps, "predict")
-    named = detector or DEFAULT
+    named = DEFAULT if detector is None else detector
     known = identity(named)
     if not is_classical(named):
         require_units(named, (settings or {}).get("set"))

@@ -59,11 +59,15 @@ class Scoring:
             else "Maps as they are, none stretched.",
         ]
         if self.ignore is not None:
-            which = "whose truth is not known" if self.ignore == "set" else f"at {self.ignore}"
-            told.append(f"Pixels of masks {which} left out; S and F wtd undefined there.")
+            told.append(f"Pixels of masks {self.ignored} left out; S and F wtd undefined there.")
         if self.crop_key is not None:
             told.append(f"Only inside the crop {self.crop_key} of each scene.")
         return told
+
+    @property
+    def ignored(self) -> str:
+        """Which pixels of a mask do not count, in words that follow "pixels"."""
+        return "whose truth is not known" if self.ignore == "set" else f"at {self.ignore}"
 
 
 class Pair(NamedTuple):
@@ -73,7 +77,7 @@ class Pair(NamedTuple):
         saliency: Float64 of shape (H, W) in [0, 1].
         mask: Bool of shape (H, W), True is salient.
         counted: Likewise, False where the truth is not known; None when it is everywhere.
-        note: What looks wrong but could be meant, a sentence, or nothing.
+        note: What looks wrong but could be meant, sentences with "; " between, or nothing.
     """
 
     saliency: NDArray[np.float64]
@@ -88,26 +92,32 @@ def read_pair(map_file: Path, mask_file: Path, scoring: Scoring) -> Pair:
     Raises:
         FileNotFoundError: A file is not there.
         SettingError: A file has no variable of the given key.
-        ValueError: A file is damaged, or the sizes differ and no ``size`` is given.
+        ValueError: A file is damaged, or the sizes differ and no ``size`` is given, or a crop is,
+            or the map has another aspect.
     """
     saliency = read_saliency(map_file)
     mask, counted = read_truth(mask_file, scoring)
-    note = ""
+    notes = []
     if map_file.suffix.lower() in PICTURE_SUFFIXES and saliency.max() == 1 / 255:
-        note = f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255"
+        notes.append(f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255")
+    if counted is not None and not mask.any():
+        notes.append(f"{mask_file}: no pixel is salient once those {scoring.ignored} are left out")
     if saliency.shape != mask.shape and (scoring.size is None or scoring.crop_key is not None):
-        raise ValueError(
-            f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; a map has the size "
-            "of its mask, or both are scored at one --size"
-        )
+        wanted = "a map has the size of its mask, or both are scored at one --size"
+        if scoring.crop_key is not None:
+            wanted = "with --crop-key a map has the size of its whole mask"
+        raise ValueError(f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; {wanted}")
     if scoring.crop_key is not None:
         rows, columns = read_crop(mask_file, scoring.crop_key, (mask.shape[0], mask.shape[1]))
         saliency, mask = saliency[rows, columns], mask[rows, columns]
         counted = None if counted is None else counted[rows, columns]
     try:
-        return Pair(*brought(saliency, mask, counted, scoring), note)
+        pair = Pair(*brought(saliency, mask, counted, scoring))
     except ValueError as error:
         raise ValueError(f"{map_file}: {error}") from None
+    if mask.any() and not pair.mask.any():
+        notes.append(f"{mask_file}: what is salient is too small to be so at {_size(pair.mask)}")
+    return pair._replace(note="; ".join(notes))
 
 
 def read_truth(
@@ -132,7 +142,8 @@ def brought(
     mask is salient where at least half of what a pixel covers is, of what counts.
 
     Raises:
-        ValueError: A map that is to be resized or stretched holds NaN or leaves [0, 1].
+        ValueError: A map that is to be resized or stretched holds NaN or leaves [0, 1]; or one
+            that is to be resized is neither square nor of its mask's aspect.
     """
     values = saliency.astype(np.float64, copy=False)
     if scoring.size is not None or scoring.stretch:
@@ -140,6 +151,7 @@ def brought(
         if not 0 <= low <= high <= 1:  # NaN, too, fails this
             raise ValueError(f"saliency is from 0 to 1, got values from {low:g} to {high:g}")
     if scoring.size is not None:
+        _check_aspect(values, mask)
         shape = (scoring.size, scoring.size)
         if values.shape != shape:
             small = resize(np.ascontiguousarray(values, dtype=np.float32)[:, :, None], *shape)
@@ -149,6 +161,19 @@ def brought(
     if scoring.stretch:
         values = stretched(values).astype(np.float64, copy=False)
     return values, mask, counted
+
+
+def _check_aspect(saliency: NDArray[np.floating], mask: NDArray[np.bool_]) -> None:
+    """Refuse a map that was not squeezed to a square, nor merely scaled, but is, say, turned.
+
+    Scaled to one width, or height, map and mask may differ by a pixel of either: by rounding.
+    """
+    (height, width), (tall, wide) = saliency.shape, mask.shape
+    if height != width and abs(height * wide - width * tall) > max(height, width, tall, wide):
+        raise ValueError(
+            f"a map of {_size(saliency)} is neither square nor of the aspect of its mask, "
+            f"{_size(mask)}; is it turned?"
+        )
 
 
 def _mask_at(
@@ -184,10 +209,7 @@ def _published(pair: Pair, scoring: Scoring) -> dict[str, float]:
     """The published metrics if asked for, or nothing."""
     if not scoring.published:
         return {}
-    if pair.counted is None:
-        return published_score(pair.saliency, pair.mask)
-    # They look at one pixel at a time: those that count may stand in one row.
-    return published_score(pair.saliency[pair.counted][None], pair.mask[pair.counted][None])
+    return published_score(pair.saliency, pair.mask, pair.counted)
 
 
 def score_files(map_file: Path, mask_file: Path, scoring: Scoring) -> tuple[dict[str, float], str]:
@@ -210,9 +232,11 @@ def read_saliency(path: Path) -> NDArray[np.float64]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or its type is none of these.
+        ValueError: The file is damaged or empty, or its shape or type is none of these.
     """
     levels = _read_npy(path) if path.suffix.lower() == ".npy" else read_grey(path)
+    if levels.ndim != 2 or levels.size == 0:
+        raise ValueError(f"{path}: a saliency map has shape (H, W), this one {levels.shape}")
     if levels.dtype == np.bool_:
         return levels.astype(np.float64)
     if path.suffix.lower() != ".npy" and levels.dtype in (np.uint8, np.uint16):

@@ -4,10 +4,11 @@ Reed and Yu 1990, as ``reed_xiaoli``, with two windows around each pixel: the in
 target out of its own background (Kwon, Der and Nasrabadi, "Adaptive anomaly detection using
 subspace separation for hyperspectral imagery", Optical Engineering 42(11), 2003).
 
-Letters: H rows, W columns, h rows of a block, K components, M moments: 1, the K components and the
-K (K + 1) / 2 products of two.
+Letters: H rows, W columns, w columns of a tile, P pixels, K components, M moments: 1, the K
+components and the K (K + 1) / 2 products of two.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +19,10 @@ from dmssn.baselines.whitening import spread, whitened, whitening
 from dmssn.config import SettingError
 from dmssn.cube import Cube
 
-BLOCK_BYTES = 32 * 2**20
-"""Moments of some rows are held at once, about so many bytes, and those of a window's height."""
+TILE_BYTES = 4 * 2**20
+"""Columns are worked on in tiles, each with the columns that its windows reach beyond it, so that
+their moments in one row are about so many bytes, or those of two windows' widths if that is more:
+3 MB for the default windows and 60 components, 33 MB for 200. About eight such arrays are held."""
 RIDGE = 1e-6
 """Added to every window's covariance, as a part of the component's variance over the scene."""
 
@@ -104,6 +107,10 @@ class _Windows(NamedTuple):
     start: NDArray[np.intp]
     stop: NDArray[np.intp]
 
+    def of(self, some: slice, origin: int) -> "_Windows":
+        """Those of some rows, or columns, counted from an origin."""
+        return _Windows(self.start[some] - origin, self.stop[some] - origin)
+
 
 def _shifted(size: int, side: int) -> _Windows:
     """Windows around each of so many rows, or columns, moved to lie within them."""
@@ -115,71 +122,69 @@ def _scores(
     data: NDArray[np.float64], valid: NDArray[np.bool_], inner: int, outer: int
 ) -> tuple[NDArray[np.float64], int]:
     """Distances (H, W), 0 where there is none, and how many pixels have too few around."""
-    height, width, components = data.shape
+    _, width, components = data.shape
     scores, few = np.zeros(valid.shape), 0
     if components == 0:
         return scores, few
-    sides = [(_shifted(height, side), _shifted(width, side)) for side in (outer, inner)]
+    down, across = ([_shifted(size, side) for side in (outer, inner)] for size in valid.shape)
     moments = 1 + components + components * (components + 1) // 2
-    step = max(8, BLOCK_BYTES // (8 * width * moments) - outer)
-    for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        first, last = sides[0][0].start[rows][0], sides[0][0].stop[rows][-1]
-        # A window's sum is four corners of the sums from the block's corner (Crow 1984).
-        integral = _integral(_moments(data[first:last], valid[first:last]))
+    step = max(outer, TILE_BYTES // (8 * moments) - outer)
+    for left in range(0, width, step):
+        tile = slice(left, min(left + step, width))
+        reach = slice(across[0].start[tile][0], across[0].stop[tile][-1])
         around, within = (
-            _box_sums(integral, down.start[rows] - first, down.stop[rows] - first, across)
-            for down, across in sides
+            _box_sums(data[:, reach], valid[:, reach], rows, columns.of(tile, reach.start))
+            for rows, columns in zip(down, across, strict=True)
         )
-        scores[rows], lacking = _distances(data[rows], around - within)
-        few += int((lacking & valid[rows]).sum())
+        for row, sums in enumerate(map(np.subtract, around, within)):
+            scores[row, tile], lacking = _distances(data[row, tile], sums)
+            few += int((lacking & valid[row, tile]).sum())
     scores[~valid] = 0
     return scores, few
 
 
-def _moments(data: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """1, components and products of each pixel, 0 where it is invalid; shape (h, W, M)."""
-    one, two = np.triu_indices(data.shape[2])
-    parts = [valid[:, :, None], data, data[:, :, one] * data[:, :, two]]
-    return np.concatenate(parts, axis=2, dtype=np.float64)
-
-
-def _integral(moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of all above and to the left, shape (h + 1, W + 1, M)."""
-    height, width, count = moments.shape
-    integral = np.zeros((height + 1, width + 1, count))
-    np.cumsum(moments, axis=0, out=integral[1:, 1:])
-    np.cumsum(integral[:, 1:], axis=1, out=integral[:, 1:])
-    return integral
-
-
 def _box_sums(
-    integral: NDArray[np.float64],
-    start: NDArray[np.intp],
-    stop: NDArray[np.intp],
-    across: _Windows,
-) -> NDArray[np.float64]:
-    """Sums over the windows around each pixel of some rows, shape (h, W, M)."""
-    lines = integral[stop] - integral[start]
-    return np.asarray(lines[:, across.stop] - lines[:, across.start])
+    data: NDArray[np.float64], valid: NDArray[np.bool_], down: _Windows, across: _Windows
+) -> Iterator[NDArray[np.float64]]:
+    """Moments summed over the windows around the pixels of each row, shape (w, M), row by row.
+
+    The sums of columns are kept from row to row: a row enters, another leaves.
+    """
+    columns = np.zeros_like(_moments(data[0], valid[0]))
+    start = stop = 0
+    for first, last in zip(down.start, down.stop, strict=True):
+        for row in range(stop, last):
+            columns += _moments(data[row], valid[row])
+        for row in range(start, first):
+            columns -= _moments(data[row], valid[row])
+        start, stop = first, last
+        along = np.zeros((len(columns) + 1, columns.shape[1]))
+        np.cumsum(columns, axis=0, out=along[1:])
+        yield along[across.stop] - along[across.start]
+
+
+def _moments(data: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """1, components and products of some pixels (P, K), 0 where one is invalid; shape (P, M)."""
+    one, two = np.triu_indices(data.shape[1])
+    return np.concatenate([valid[:, None], data, data[:, one] * data[:, two]], axis=1)
 
 
 def _distances(
     data: NDArray[np.float64], sums: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Mahalanobis distances (h, W), and where the sums are of too few pixels for one."""
-    components = data.shape[2]
-    count = sums[:, :, :1]
-    lacking = count[:, :, 0] <= components
+    """Mahalanobis distances (P,), and where the sums are of too few pixels for one."""
+    components = data.shape[1]
+    count = sums[:, :1]
+    lacking = count[:, 0] <= components
     count = np.maximum(count, 2)
-    mean = sums[:, :, 1 : components + 1] / count
+    mean = sums[:, 1 : components + 1] / count
     one, two = np.triu_indices(components)
-    products = sums[:, :, components + 1 :] - count * mean[:, :, one] * mean[:, :, two]
+    products = sums[:, components + 1 :] - count * mean[:, one] * mean[:, two]
     covariance = np.empty((*data.shape, components))
-    covariance[:, :, one, two] = covariance[:, :, two, one] = products / (count - 1)
+    covariance[:, one, two] = covariance[:, two, one] = products / (count - 1)
     diagonal = np.arange(components)
-    covariance[:, :, diagonal, diagonal] += RIDGE
+    covariance[:, diagonal, diagonal] += RIDGE
     apart = data - mean
-    solved = np.linalg.solve(covariance, apart[..., None])[..., 0]
-    squared = np.einsum("hwk,hwk->hw", apart, solved)
+    solved = np.linalg.solve(covariance, apart[:, :, None])[:, :, 0]
+    squared = np.einsum("pk,pk->p", apart, solved)
     return np.where(lacking, 0, np.sqrt(np.maximum(squared, 0))), lacking

@@ -32,7 +32,7 @@ def sed(cube: Cube) -> Answer:
     Finds what differs in brightness or in the shape of its spectrum.
     """
     valid = cube.valid()
-    levels = pyramid(cube.data, valid, LAST)
+    levels = _spectral_levels(cube, valid)
     return saliency([_by_distance(levels)], levels, valid)
 
 
@@ -43,7 +43,7 @@ def sad(cube: Cube) -> Answer:
     direction: we chose angle 0 to any other.
     """
     valid = cube.valid()
-    levels = pyramid(cube.data, valid, LAST)
+    levels = _spectral_levels(cube, valid)
     return saliency([_by_angle(levels)], levels, valid)
 
 
@@ -63,16 +63,30 @@ def sg(cube: Cube) -> Answer:
 def sed_sad(cube: Cube) -> Answer:
     """The maps of ``sed`` and ``sad``, combined."""
     valid = cube.valid()
-    levels = pyramid(cube.data, valid, LAST)
+    levels = _spectral_levels(cube, valid)
     return saliency([_by_distance(levels), _by_angle(levels)], levels, valid)
 
 
 def sed_sg(cube: Cube) -> Answer:
     """The maps of ``sed`` and ``sg``, combined."""
     valid = cube.valid()
-    levels = pyramid(cube.data, valid, LAST)
+    levels = _spectral_levels(cube, valid)
     parts = [_by_distance(levels), _by_groups(_opponent_levels(cube, valid))]
     return _with_group_note(saliency(parts, levels, valid), cube)
+
+
+def _spectral_levels(cube: Cube, valid: NDArray[np.bool_]) -> dict[int, Level]:
+    """A cube's pyramid, in units in which its largest number is from 0.5 to 1.
+
+    Squares of float32 numbers above 1e19 overflow, and those below 1e-23 vanish. The units are a
+    power of two, which rounds nothing; the levels are divided where they lie.
+    """
+    levels = pyramid(cube.data, valid, LAST)
+    ends = [end for level in levels.values() for end in (level.data.max(), -level.data.min())]
+    _, exponent = np.frexp(max(ends, default=np.float32(0)))
+    for level in levels.values():
+        np.ldexp(level.data, -exponent, out=level.data)
+    return levels
 
 
 def _by_distance(levels: dict[int, Level]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ dmssn benchmark --cubes set/cubes --masks set/masks --detectors dmssn,sad,rx -o 
 dmssn benchmark runs/benchmark --detectors dmssn,mine=runs/mine/detector --maps theirs=maps -o out
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,7 +31,7 @@ def main(
     cubes: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = (),
     masks: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = (),
     prepared: Path | None = None,
-    split: Literal["train", "val", "test"] = "test",
+    split: Literal["train", "val", "test"] | None = None,
     detectors: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
     maps: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
     reference: str | None = None,
@@ -58,7 +59,7 @@ def main(
         cubes: Cubes, or folders of them, with --masks.
         masks: Masks, or folders of them, with --cubes.
         prepared: A prepared set, whose test scenes are compared as they were homogenized.
-        split: Whose scenes of a data set.
+        split: Whose scenes of a data set; by default its test scenes.
         detectors: Names, checkpoints or run folders, with commas or spaces between;
             NAME=DETECTOR gives one another name. By default all that come with the program;
             `none` for --maps alone.
@@ -103,14 +104,18 @@ def main(
         crop_key=crop_key,
     )
     judged = _judged(scenes, cubes, masks, prepared, split, scoring, options)
-    results = benchmark(
-        judged,
-        entrants,
-        output,
-        Machine(workers=workers, threads=threads, device=device),
-        reference=reference,
-        data_set=options.set,
-    )
+    try:
+        results = benchmark(
+            judged,
+            entrants,
+            output,
+            Machine(workers=workers, threads=threads, device=device),
+            reference=reference,
+            data_set=options.set,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        print(f"{output}: the maps made so far are kept; run it again to go on", file=sys.stderr)
+        raise
     return _tell(results, output, as_json=json)
 
 
@@ -119,35 +124,57 @@ def _judged(
     cubes: tuple[Path, ...],
     masks: tuple[Path, ...],
     prepared: Path | None,
-    split: Literal["train", "val", "test"],
+    split: Literal["train", "val", "test"] | None,
     scoring: "Scoring",
     options: CubeOptions,
 ) -> "JudgedSet":
-    """The scenes, however they were given."""
+    """The scenes, however they were given; an option that says nothing of them is refused."""
     from dmssn.datasets.catalogue import data_set
     from dmssn.judging.sets import scenes_of_files, scenes_of_prepared, scenes_of_set
 
-    ways = [scenes is not None, bool(cubes or masks), prepared is not None]
-    if sum(ways) != 1 or bool(cubes) != bool(masks):
-        raise SettingError("pass a folder of scenes, or --cubes and --masks, or --prepared")
+    if bool(cubes) != bool(masks):
+        raise SettingError(
+            f"--cubes and --masks go together; {'--masks' if cubes else '--cubes'} is missing"
+        )
+    given = {"a folder of scenes": scenes, "--cubes and --masks": cubes, "--prepared": prepared}
+    if len(ways := [way for way, value in given.items() if value]) != 1:
+        got = f"not {' as well as '.join(ways)}" if ways else "none is given"
+        raise SettingError(f"pass one of {', '.join(given)}; {got}")
+    if scenes is None and split is not None:
+        raise SettingError("--split is of a folder of scenes in the layout of a data set")
     if prepared is not None:
+        truth = (scoring.mask_key, scoring.crop_key, scoring.ignore)
+        if options != CubeOptions() or any(value is not None for value in truth):
+            raise SettingError(
+                f"--prepared {prepared}: its cubes and masks were read when it was prepared; leave "
+                "out the options for reading them"
+            )
         return scenes_of_prepared(prepared, scoring)
     if scenes is None:
-        return scenes_of_files(cubes, masks, scoring, open_cube=options.open, read_as=str(options))
+        read_as = _read_as(options)
+        return scenes_of_files(cubes, masks, scoring, open_cube=options.open, read_as=read_as)
     if options.set is None and options != CubeOptions(orientation=options.orientation):
         raise SettingError(
             f"{scenes}: the cubes of a set are read as its layout says; for other options pass "
             "--cubes and --masks"
         )
     kind = data_set(options.set or "folder")
-    return scenes_of_set(kind, scenes, split, scoring, options.orientation or "auto")
+    return scenes_of_set(kind, scenes, split or "test", scoring, options.orientation or "auto")
+
+
+def _read_as(options: CubeOptions) -> str:
+    """What changes when the cubes are read in another way, or by other files."""
+    from dmssn.files import fingerprint
+
+    named = (options.white, options.dark, options.wavelengths)
+    files = [Path(name) for name in named if name is not None and Path(name).exists()]
+    return " ".join([str(options), *map(fingerprint, files)])
 
 
 def _tell(results: "Results", output: Path, *, as_json: bool) -> int:
-    import sys
-
     from dmssn.judging.summary import summarize
     from dmssn.judging.tables import score_table
+    from dmssn.wording import counted
 
     for scene, why in results.left_out.items():
         print(f"dmssn benchmark: {scene} is left out: {why}", file=sys.stderr)
@@ -155,6 +182,7 @@ def _tell(results: "Results", output: Path, *, as_json: bool) -> int:
         print(results.to_json(), end="")
     else:
         table = score_table(summarize(results))
+        print(f"{results.title}: {counted(len(results.scenes), 'scene')}\n")
         print_table([table.heading, *([cell.text for cell in row] for row in table.rows)])
         print("\n".join(["", *results.scoring, f"All of it: {output / 'benchmark.html'}"]))
     return 1 if results.left_out else 0

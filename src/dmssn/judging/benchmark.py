@@ -3,7 +3,7 @@
 FOLDER/settings.json       what is compared on what
 FOLDER/maps/ENTRY/         maps of the detectors, with time and memory
 FOLDER/colour/             the scenes in colour
-FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has all numbers
+FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has all scores
 FOLDER/table.csv, differences.csv, scores.csv, curves.*, sheet_NN.png
 """
 
@@ -11,24 +11,24 @@ import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmssn import __version__
 from dmssn.baselines.catalogue import CLASSICAL
 from dmssn.config import SettingError
-from dmssn.detector import find_checkpoint, is_classical, load_network
-from dmssn.evaluation import find_maps
+from dmssn.detector import find_checkpoint, is_classical
 from dmssn.files import LOCK, locked, make_folder
+from dmssn.judging.admitting import check, require_fit, their_maps
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.pages import write_pages
 from dmssn.judging.pictures import make_pictures, picture_file
 from dmssn.judging.results import Entry, Results
-from dmssn.judging.running import Machine, detect_all, map_file
+from dmssn.judging.running import FROM_REGIONS, MEASURED, Machine, detect_all, map_file
 from dmssn.judging.scenes import JudgedScene
 from dmssn.judging.sets import JudgedSet
 from dmssn.metrics import Curves
-from dmssn.predicting import require_units
 from dmssn.progress import track
 from dmssn.scoring import score_pair_and_curves
 from dmssn.store import read_begun, write_json
@@ -39,6 +39,8 @@ FORMAT = 1
 SETTINGS = "settings.json"
 NAMED = 3
 """Scenes that a note names at most."""
+MOST_NOTES = 20
+"""On a page; cubes of many cameras have many."""
 
 Records = Mapping[str, Mapping[str, Any]]
 """Scene to what is known of its map."""
@@ -94,17 +96,22 @@ def benchmark(
     if reference is not None and reference not in names:
         raise SettingError(f"--reference {reference}: no such entry; there are {', '.join(names)}")
     for one in entrants:
-        _require_fit(one, judged, data_set)
-    theirs = {one.name: _their_maps(one, judged) for one in entrants if one.maps is not None}
+        require_fit(one, judged, data_set)
+    theirs = {one.name: their_maps(one, judged) for one in entrants if one.maps is not None}
+    check(judged, theirs)
     make_folder(folder)
     with locked(folder):
         _claim(folder, judged, entrants)
-        left_out = dict(make_pictures(judged.scenes, folder, machine.workers))
+        failed = [make_pictures(judged.scenes, folder, machine.workers)]
         records: dict[str, Records] = {}
         for one in entrants:
             if one.detector is not None:
                 records[one.name], wrong = detect_all(one, judged.scenes, folder, machine)
-                left_out |= {scene: f"{one.name}: {said}" for scene, said in wrong.items()}
+                failed.append({scene: f"{one.name}: {said}" for scene, said in wrong.items()})
+        left_out = {
+            scene: "; ".join(some[scene] for some in failed if scene in some)
+            for scene in dict.fromkeys(chain.from_iterable(failed))
+        }
         scenes = [scene for scene in judged.scenes if scene.name not in left_out]
         if not scenes:
             first = next(iter(left_out.values()))
@@ -126,7 +133,7 @@ def benchmark(
             },
             left_out=left_out,
             scoring=judged.scoring,
-            measured=machine.said if records else "",
+            measured=_measured(records, judged),
             notes=[*judged.notes, *_notes(records), *_doubts(scored)],
         )
         write_pages(
@@ -141,37 +148,6 @@ def benchmark(
     return results
 
 
-def _require_fit(one: Contestant, judged: JudgedSet, data_set: str | None) -> None:
-    """Refuse a detector whose numbers would mean nothing on these scenes."""
-    if one.detector is None or is_classical(one.detector):
-        return
-    require_units(one.detector, data_set)
-    if judged.prepared is None:
-        return
-    header = load_network(one.detector, device="cpu").header
-    has = {"prepare": dict(header.prepare), "mean": header.mean, "std": header.std}
-    differ = [key for key in has if has[key] != judged.prepared[key]]
-    if differ:
-        raise SettingError(
-            f"{one.name}: trained on scenes that were prepared otherwise ({', '.join(differ)} "
-            "differ); compare on the cubes themselves"
-        )
-
-
-def _their_maps(one: Contestant, judged: JudgedSet) -> dict[str, Path]:
-    """Maps of another program by scene, all that are needed."""
-    assert one.maps is not None
-    found = find_maps([one.maps])
-    missing = [scene.name for scene in judged.scenes if scene.name not in found]
-    if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        raise ValueError(
-            f"--maps {one.name}={one.maps}: no map of {', '.join(missing[:NAMED])}{more}; every "
-            "entry is scored on the same scenes"
-        )
-    return found
-
-
 def _claim(folder: Path, judged: JudgedSet, entrants: Sequence[Contestant]) -> None:
     """Make the folder ours, or see that it is."""
     begun = read_begun(folder / SETTINGS)
@@ -179,11 +155,18 @@ def _claim(folder: Path, judged: JudgedSet, entrants: Sequence[Contestant]) -> N
         raise ValueError(f"{folder} is not empty and holds no {SETTINGS}; choose another folder")
     if begun is not None and "entries" not in begun:
         raise ValueError(f"{folder / SETTINGS}: not of a benchmark; choose another folder")
+    names = [scene.name for scene in judged.scenes]
+    # Scenes that moved, or of which there are more now, are still those.
+    if begun is not None and begun.get("title") != judged.title and begun.get("scenes") != names:
+        raise ValueError(
+            f"{folder}: holds a benchmark on other scenes ({begun.get('title')}, now "
+            f"{judged.title}); choose another folder"
+        )
     told = {
         "format": FORMAT,
         "version": __version__,
         "title": judged.title,
-        "scenes": [scene.name for scene in judged.scenes],
+        "scenes": names,
         "scoring": list(judged.scoring),
         "entries": {one.name: str(one.detector or one.maps) for one in entrants},
     }
@@ -214,6 +197,7 @@ def _entry(one: Contestant, records: Records) -> Entry:
     if one.detector is None:
         return Entry(name=one.name, kind="maps", about=f"maps of {one.maps}")
     told = list(records.values())
+    seconds = sorted(record["seconds"] for record in told)
     settings = told[0]["settings"]
     if is_classical(one.detector):
         method = CLASSICAL[one.detector.partition(":")[0]]
@@ -226,7 +210,8 @@ def _entry(one: Contestant, records: Records) -> Entry:
         kind=told[0]["kind"],
         about=about,
         parameters=told[0]["parameters"],
-        seconds=statistics.median(record["seconds"] for record in told),
+        seconds=statistics.median(seconds),
+        seconds_range=(seconds[0], seconds[-1]),
         memory=_most([record["memory"] for record in told]),
         gpu_memory=_most([record["gpu_memory"] for record in told]),
     )
@@ -236,14 +221,30 @@ def _most(values: Sequence[int | None]) -> int | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def _measured(records: Mapping[str, Records], judged: JudgedSet) -> str:
+    """What times and memory are of; of maps that were kept, where they were made."""
+    made = [record for by_scene in records.values() for record in by_scene.values()]
+    if not made:
+        return ""
+    on = dict.fromkeys(record["measured_on"] for record in made)
+    told = [MEASURED, f"Taken with {'; and with '.join(on)}."]
+    if judged.prepared is not None:
+        told.insert(1, FROM_REGIONS)
+    return " ".join(told)
+
+
 def _notes(records: Mapping[str, Records]) -> list[str]:
-    """What detectors said of their maps, each thing once, with the scenes it is of."""
-    said: dict[tuple[str, str], list[str]] = {}
+    """What is said of maps and cubes, each thing once, with the scenes it is of."""
+    said: dict[str, dict[str, None]] = {}
     for name, by_scene in records.items():
         for scene, record in by_scene.items():
-            for note in record["notes"]:
-                said.setdefault((name, note), []).append(scene)
-    return [f"{name}, {_some(scenes)}: {note}" for (name, note), scenes in said.items()]
+            network = [f"{name}: {record['bands']}"] if record["kind"] == "network" else []
+            own = [f"{name}: {note}" for note in record["notes"]]
+            for note in [*network, *own, *record["cube_notes"]]:
+                said.setdefault(note, {})[scene] = None
+    told = sorted(said, key=lambda note: -len(said[note]))
+    rest = [f"and {len(told) - MOST_NOTES} more, in maps/"] if len(told) > MOST_NOTES else []
+    return [f"{note} ({_some(list(said[note]))})" for note in told[:MOST_NOTES]] + rest
 
 
 def _doubts(scored: Mapping[str, Mapping[str, Scored]]) -> list[str]:

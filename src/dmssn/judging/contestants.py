@@ -40,23 +40,35 @@ def contestants(detectors: Sequence[str], maps: Sequence[str]) -> list[Contestan
     Raises:
         SettingError: There is nothing, a detector or folder that is not there, or two of one name.
     """
-    found = [_detector(part) for word in detectors for part in word.split(",") if part]
+    found = [_detector(part) for word in detectors for part in _parts(word)]
     for word in maps:
         name, is_named, folder = word.partition("=")
-        if not (name and is_named and Path(folder).is_dir()):
+        if not (name and is_named and folder):
             raise SettingError(f"--maps takes NAME=FOLDER, a folder of saliency maps, got {word!r}")
+        if not Path(folder).is_dir():
+            raise SettingError(f"--maps {word}: there is no folder {folder}")
         found.append(Contestant(name, maps=Path(folder)))
     if not found:
         raise SettingError("nothing to compare; pass --detectors, --maps or both")
-    seen: dict[str, str] = {}
+    first: dict[str, str] = {}
     for one in found:
-        other = seen.setdefault(one.folder.lower(), one.name)
-        if other is not one.name:
+        folder = one.folder.lower()
+        if not folder.strip("."):
+            raise SettingError(f"an entry cannot be called {one.name!r}; give it another name")
+        if folder in first:
+            same = "" if first[folder] == one.name else f" and {first[folder]!r}, much the same"
             raise SettingError(
-                f"two entries are called {one.name!r}; give one another name, as in "
-                f"--detectors {one.name}-2={one.detector or 'DETECTOR'}"
+                f"two entries are called {one.name!r}{same}; give one another name, as in "
+                f"{one.name}-2={one.detector or one.maps}"
             )
+        first[folder] = one.name
     return found
+
+
+def _parts(word: str) -> list[str]:
+    """The detectors of a word, between commas; a file's name may hold one."""
+    path = word.partition("=")[2] or word
+    return [word] if Path(path).exists() else [part for part in word.split(",") if part]
 
 
 def _detector(word: str) -> Contestant:

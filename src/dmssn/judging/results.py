@@ -28,6 +28,7 @@ class Entry:
         about: What it is, in a few words, such as its settings.
         parameters: Trained numbers, 0 of a classical detector; None where it is not known.
         seconds: Median time of a scene; None where it was not measured.
+        seconds_range: The least and the most time of a scene; None likewise.
         memory: Peak of its processes' memory in bytes; None where it was not measured.
         gpu_memory: Likewise of the GPU's; None where there is none.
     """
@@ -37,6 +38,7 @@ class Entry:
     about: str = ""
     parameters: int | None = None
     seconds: float | None = None
+    seconds_range: tuple[float, float] | None = None
     memory: int | None = None
     gpu_memory: int | None = None
 

@@ -6,10 +6,12 @@ FOLDER/maps/ENTRY/SCENE.json          what it was made from, seconds, memory; wr
 
 import hashlib
 import json
+import platform
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +23,33 @@ from dmssn import __version__
 from dmssn.cube import Cube, RowSource
 from dmssn.cube_lists import failure
 from dmssn.detections import Detection, Detector
-from dmssn.detector import NetworkDetector, identity, load_detector
+from dmssn.detector import NetworkDetector, identity, is_classical, load_detector
+from dmssn.devices import choose_device
 from dmssn.files import make_folder, remove_partial
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.scenes import JudgedScene
 from dmssn.memory import peak_memory
 from dmssn.progress import track
+from dmssn.regions import RegionCube
 from dmssn.saving import save_saliency
 from dmssn.store import write_json
-from dmssn.workers import WorkerDied, cores, over_all
+from dmssn.wording import counted
+from dmssn.workers import WorkerDied, over_all
 
 FORMAT = 1
 """Of a record."""
+_warm: list[bool] = []
+"""Not empty in a process whose detector has run; each detector has processes of its own."""
 MOST_BYTES = 2**30
 """A larger cube is not read into memory first; its detector reads it, within its time."""
 MEASURED = (
     "Time is the median over scenes, from the cube in memory (one above 1 GiB: in its file) to "
-    "the map at the cube's own size; memory is the peak of the process, program and cube included"
+    "the map at the cube's own size, after one run that is not counted; memory is the peak of the "
+    "process, program and cube included."
 )
-"""What is measured, a sentence without its end."""
+FROM_REGIONS = (
+    "Networks start from a prepared scene's regions: the time to homogenize it is not in theirs."
+)
 
 
 @dataclass(frozen=True)
@@ -59,13 +69,12 @@ class Machine:
     @property
     def threads_each(self) -> int:
         """CPU threads of each process."""
-        return self.threads or max(1, cores() // self.workers)
+        return self.threads or max(1, torch.get_num_threads() // self.workers)
 
-    @property
-    def said(self) -> str:
-        """A sentence on what time and memory are of."""
+    def said(self, device: str) -> str:
+        """What times were taken on, in words."""
         side = "one scene at a time" if self.workers == 1 else f"{self.workers} scenes side by side"
-        return f"{MEASURED}; {side}, CPU threads: {self.threads_each}, device: {self.device}."
+        return f"{processor()}, {counted(self.threads_each, 'thread')}, {side}, on {device}"
 
 
 def map_file(folder: Path, contestant: Contestant, scene: str) -> Path:
@@ -96,7 +105,9 @@ def detect_all(
     make_folder(place)
     remove_partial(place)
     made_by = f"{FORMAT} {__version__} {identity(contestant.detector)}"
-    job = _Job(contestant, folder, made_by, machine.device)
+    classical = is_classical(contestant.detector)
+    device = "cpu" if classical else str(choose_device(machine.device))
+    job = _Job(contestant, folder, made_by, device, machine.said(device))
     records = {scene.name: job.kept(scene) for scene in scenes}
     todo = [scene for scene in scenes if records[scene.name] is None]
     wrong: dict[str, str] = {}
@@ -119,12 +130,16 @@ class _Job:
     folder: Path
     made_by: str
     device: str
+    measured_on: str
 
     def __call__(self, scene: JudgedScene) -> dict[str, Any] | str:
         """The record of its map, or what went wrong."""
         try:
+            self._record(scene).unlink(missing_ok=True)
             return self._make(scene)
         except (ValueError, OSError, MemoryError) as error:
+            # The map of another time, which is not of this cube.
+            map_file(self.folder, self.contestant, scene.name).unlink(missing_ok=True)
             return str(failure(Path(scene.name), error)["error"])
 
     def kept(self, scene: JudgedScene) -> dict[str, Any] | None:
@@ -140,24 +155,30 @@ class _Job:
     def _make(self, scene: JudgedScene) -> dict[str, Any]:
         detector = _loaded(str(self.contestant.detector), self.device, self.made_by)
         made_from = self._made_from(scene)
-        self._record(scene).unlink(missing_ok=True)
+        notes: tuple[str, ...] = ()
         if isinstance(detector, NetworkDetector) and (regions := scene.regions()) is not None:
-            began = time.perf_counter()
-            found = Detection(detector.on_regions(regions), "as prepared", regions)
+            run = partial(_on_regions, detector, regions)
         else:
             cube = in_memory(scene.open())
-            began = time.perf_counter()
-            found = detector.detect(cube)
+            run, notes = partial(detector.detect, cube), cube.notes
+        if not _warm:  # what a process does once, such as loading libraries, is no scene's time
+            run()
+            _warm.append(True)
+        began = time.perf_counter()
+        found = run()
+        seconds = time.perf_counter() - began
         record = {
             "made_from": made_from,
-            "seconds": time.perf_counter() - began,
+            "seconds": seconds,
             "memory": peak_memory(),
             "gpu_memory": _gpu_memory(detector),
             "kind": detector.kind,
             "parameters": detector.parameters,
             "settings": dict(detector.settings),
+            "measured_on": self.measured_on,
             "bands": found.bands_said,
             "notes": list(found.notes),
+            "cube_notes": list(notes),
         }
         self._save(scene, found.saliency, detector)
         write_json(self._record(scene), record)
@@ -181,6 +202,10 @@ class _Job:
         return hashlib.sha256(told.encode()).hexdigest()
 
 
+def _on_regions(detector: NetworkDetector, regions: RegionCube) -> Detection:
+    return Detection(detector.on_regions(regions), "as prepared", regions)
+
+
 @lru_cache(maxsize=1)
 def _loaded(detector: str, device: str, made_by: str) -> Detector:
     return load_detector(detector, device=device)
@@ -195,6 +220,17 @@ def in_memory(cube: RowSource) -> RowSource:
     for rows in cube.row_blocks():
         values[rows] = cube.read(rows)
     return Cube(values, cube.wavelengths_nm, cube.name, cube.notes)
+
+
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """What this machine's processor calls itself."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        told = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def _gpu_memory(detector: Detector) -> int | None:

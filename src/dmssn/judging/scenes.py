@@ -3,6 +3,7 @@
 Letters: H rows, W columns, B bands, R regions.
 """
 
+import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from dmssn.cube import Cube, RowSource
 from dmssn.files import fingerprint
 from dmssn.masks import read_crop
 from dmssn.regions import OUTSIDE, RegionCube
-from dmssn.scoring import Pair, Scoring, brought, read_pair, read_saliency
+from dmssn.scoring import Pair, Scoring, brought, read_pair, read_saliency, read_truth
 from dmssn.store import read_scene
 
 WHOLE = (slice(None), slice(None))
@@ -52,6 +53,15 @@ class JudgedScene(Protocol):
 
     def identity(self) -> str:
         """What changes when its cube, or the way that is read, does."""
+        ...
+
+    def check(self) -> None:
+        """See, before any work, that its truth can be read and fits its cube.
+
+        Raises:
+            OSError: A file is not there, or cannot be read.
+            ValueError: The truth is damaged, or of another size than the cube.
+        """
         ...
 
 
@@ -94,8 +104,29 @@ class FileScene:
         return read_crop(self.mask, self.scoring.crop_key, (height, width))
 
     def identity(self) -> str:
-        """Of the cube's file and of how it is read."""
-        return f"{fingerprint(self.cube)} {self.read_as}"
+        """Of the cube's files, their times, and how they are read."""
+        # A fingerprint sees the ends of a file alone, and a header may lie beside it.
+        parts = sorted(self.cube.parent.glob(f"{glob.escape(self.cube.stem)}*"))
+        files = [part for part in parts if self.cube.stem in (part.name, part.stem)]
+        if self.cube.is_dir():
+            files += sorted(self.cube.iterdir())
+        told = [f"{part.name} {part.stat().st_size} {part.stat().st_mtime_ns}" for part in files]
+        return f"{fingerprint(self.cube)} {told} {self.read_as}"
+
+    def check(self) -> None:
+        """See that the mask can be read and has the cube's size."""
+        mask, _ = read_truth(self.mask, self.scoring)
+        try:
+            height, width, _ = self.open().shape
+        except (OSError, ValueError):
+            return  # told by every detector that meets it
+        if mask.shape != (height, width):
+            hint = "; is it turned?" if mask.shape == (width, height) else ""
+            raise ValueError(
+                f"{self.mask}: {mask.shape[0]} x {mask.shape[1]}, its cube {self.cube} is "
+                f"{height} x {width}{hint}"
+            )
+        self.window()
 
 
 @dataclass(frozen=True)
@@ -147,3 +178,7 @@ class PreparedScene:
     def identity(self) -> str:
         """Of the scene's file."""
         return self.checksum
+
+    def check(self) -> None:
+        """See that it can be read."""
+        read_scene(self.root, self.name)

@@ -1,15 +1,14 @@
 """Sets of scenes to compare detectors on: of files, of a data set's copy, of a prepared set."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dmssn.config import Orientation, OrientationChoice
 from dmssn.cube import RowSource
 from dmssn.cube_lists import expand
+from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.datasets.data_set import DataSet, SceneFiles, Split
 from dmssn.datasets.finding import find_scenes
 from dmssn.datasets.opening import open_scene
@@ -18,7 +17,7 @@ from dmssn.evaluation import attributes_of, find_masks, match_names
 from dmssn.judging.scenes import FileScene, JudgedScene, PreparedScene
 from dmssn.readers.stored import cube_name
 from dmssn.scoring import Scoring
-from dmssn.store import PreparedSet
+from dmssn.store import Manifest, PreparedSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class JudgedSet:
         scoring: How maps are scored, one sentence each.
         attributes: Scene to codes of what makes it hard.
         notes: What else should be known, one sentence each.
-        prepared: Settings and statistics of a prepared set; None where cubes are as they come.
+        prepared: How a prepared set was made; None where cubes are as they come.
     """
 
     title: str
@@ -39,7 +38,7 @@ class JudgedSet:
     scoring: Sequence[str]
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: Sequence[str] = ()
-    prepared: Mapping[str, Any] | None = None
+    prepared: Manifest | None = None
 
 
 def scenes_of_files(
@@ -75,7 +74,7 @@ def scenes_of_files(
         for name in sorted(found)
     ]
     return JudgedSet(
-        title=", ".join(path.name or str(path) for path in cubes),
+        title=", ".join(map(str, cubes)),
         scenes=scenes,
         scoring=scoring.said,
         attributes=attributes_of(truths),
@@ -117,7 +116,7 @@ def scenes_of_set(
     turned = settle(found, root, orientation).orientation
     scenes = [_of_set(kind, scene, turned, scoring) for scene in chosen]
     return JudgedSet(
-        title=f"{root.name}, {split} split",
+        title=f"{root}, {split} split",
         scenes=sorted(scenes, key=lambda scene: scene.name),
         scoring=scoring.said,
         attributes=attributes_of({scene.name: scene.mask for scene in chosen}),
@@ -147,6 +146,9 @@ def scenes_of_prepared(root: Path, scoring: Scoring) -> JudgedSet:
     """
     prepared = PreparedSet(root)
     manifest = prepared.manifest
+    kind = DATA_SETS.get(str(manifest.source.get("set")))
+    if kind is not None and kind.ignores:  # what the masks left open is in the prepared ones
+        scoring = replace(scoring, ignore="set")
     names = sorted(prepared.test_names())
     scenes = [
         PreparedScene(
@@ -155,14 +157,13 @@ def scenes_of_prepared(root: Path, scoring: Scoring) -> JudgedSet:
         for name in names
     ]
     size = manifest.prepare["size"]
-    about = {"prepare": manifest.prepare, "mean": manifest.mean, "std": manifest.std}
     return JudgedSet(
-        title=f"{root.name}, test split",
+        title=f"{root}, test split",
         scenes=scenes,
         scoring=scoring.said,
         notes=[
             f"Cubes and masks as they were homogenized, at {size} x {size} pixels: classical "
             "detectors see region means too, not the pixels' own spectra."
         ],
-        prepared=json.loads(json.dumps(about)),
+        prepared=manifest,
     )

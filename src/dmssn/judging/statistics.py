@@ -17,6 +17,9 @@ SEED = 0
 LEAST_SCENES = 6
 """Fewer decide nothing: that all differences of n scenes have one sign happens to equal entries
 with a chance of 2 / 2^n, which is 6 % for five scenes and 3 % for six."""
+ROUNDING = 1e-7
+"""Less is no difference: one map, as an 8-bit picture divided by 255 and as float32, has errors
+that differ by 6e-9, and the ends of an interval of equal scores by 1e-15."""
 DRAWN_AT_ONCE = 2**22
 """Scenes of resamples in memory, at most, but for one resample of more."""
 
@@ -98,9 +101,11 @@ def verdicts(differences: Intervals, low_is_better: NDArray[np.bool_]) -> NDArra
 
     Returns:
         Shape (E, M): 1 where an entry is clearly better, -1 where it is clearly worse; 0 where
-        the interval holds 0, or fewer than ``LEAST_SCENES`` scenes count.
+        the interval comes within ``ROUNDING`` of 0 or holds it, or fewer than ``LEAST_SCENES``
+        scenes count.
     """
-    sides = np.where(differences.low > 0, 1, 0) - np.where(differences.high < 0, 1, 0)
+    above, below = differences.low > ROUNDING, differences.high < -ROUNDING
+    sides = above.astype(np.int8) - below.astype(np.int8)
     sides = np.where(low_is_better, -sides, sides)
     return np.where(differences.scenes >= LEAST_SCENES, sides, 0).astype(np.int8)
 

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.judging.results import Entry
-from dmssn.judging.statistics import Intervals
+from dmssn.judging.statistics import ROUNDING, Intervals
 from dmssn.judging.summary import BY_ATTRIBUTE, COMPARED, Summary, heading
 from dmssn.metric_names import low_is_better
 from dmssn.wording import counted
 
 NO_NUMBER = "-"
-ROUNDING = 1e-9
-"""Less is 0, and no difference either: sums of scores are no more exact."""
 VERDICTS = {1: "better", -1: "worse", 0: ""}
 
 
@@ -117,6 +115,8 @@ def undefined(summary: Summary) -> Iterator[str]:
 
 def number_text(value: float, *, sign: bool = False) -> str:
     """Three decimals, without a 0 before the point; with ``sign`` a value near 0 keeps its own.
+
+    Less than ``ROUNDING`` is 0 and has no sign.
 
     Example:
         >>> number_text(0.8124), number_text(-1e-5), number_text(1), number_text(-1e-5, sign=True)
