@@ -127,7 +127,7 @@ def test_a_name_alone_means_the_default_settings():
 
 def test_settings_are_given_after_the_name():
     method, chosen = classical("border:width=2")
-    assert (method.name, chosen) == ("border", {"width": 2})
+    assert (method.name, chosen) == ("border", {"width": 2, "components": 10})
 
 
 @pytest.mark.parametrize(

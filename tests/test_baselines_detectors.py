@@ -7,7 +7,6 @@ import pytest
 import spectral
 from scipy.stats import rankdata
 
-from dmssn.baselines.border import along_sides, border
 from dmssn.baselines.frequency_tuned import frequency_tuned
 from dmssn.baselines.itti import itti, opponencies, orientation, oriented
 from dmssn.baselines.local_rx import local_rx
@@ -285,47 +284,3 @@ def test_local_rx_works_among_the_leading_components():
     few = local_rx(mixed, inner=3, outer=15, components=4).saliency
     plain = local_rx(Cube(signals.astype(np.float32)), inner=3, outer=15).saliency
     np.testing.assert_allclose(few, plain, atol=2e-3)
-
-
-def test_the_border_of_a_width():
-    assert along_sides((5, 4), 1).astype(int).tolist() == [
-        [1, 1, 1, 1],
-        [1, 0, 0, 1],
-        [1, 0, 0, 1],
-        [1, 0, 0, 1],
-        [1, 1, 1, 1],
-    ]
-    assert along_sides((5, 4), 3).all()
-
-
-def test_border_finds_an_object_too_large_to_be_rare():
-    cube, mask = scene(RISING, FALLING, noise=0.03, rows=(20, 108))
-    assert chance_of_higher(border(cube).saliency, mask) > 0.99
-    # Nearly half the picture is of either spectrum: each is as rare.
-    assert chance_of_higher(rx(cube).saliency, mask) < 0.7
-
-
-def test_border_finds_what_never_varies_along_the_sides():
-    cube, mask = scene(RISING, FALLING)  # without noise the border's covariance is 0
-    saliency = border(cube).saliency
-    assert saliency[mask].min() == 1
-    assert not saliency[~mask].any()
-
-
-def test_border_is_mahalanobis_by_hand():
-    cube = cube_of(40, 30, 5)
-    edge = along_sides((40, 30), 3)
-    spectra = cube.data.astype(np.float64)
-    covariance = np.cov(spectra[edge].T) + 1e-3 * np.cov(spectra.reshape(-1, 5).T)
-    apart = spectra - spectra[edge].mean(axis=0)
-    expected = np.sqrt(np.einsum("hwb,bc,hwc->hw", apart, np.linalg.inv(covariance), apart))
-    np.testing.assert_allclose(border(cube, width=3).saliency, unit(expected), atol=1e-5)
-
-
-def test_border_says_when_there_is_no_border_or_nothing_else():
-    data = RNG.random((20, 20, 3), dtype=np.float32)
-    assert border(Cube(data[:8])).notes == (
-        "a border of 4 is the whole picture, so the map is 0; take a smaller width",
-    )
-    data[along_sides((20, 20), 4)] = np.nan
-    assert border(Cube(data)).notes == ("no pixel of the border of 4 is valid, so the map is 0",)

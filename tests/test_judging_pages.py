@@ -18,6 +18,7 @@ from dmssn.judging.markup import html_table, html_text, markdown_table, markdown
 from dmssn.judging.pages import write_pages
 from dmssn.judging.results import Results
 from dmssn.judging.sheets import GAP, MARGIN, SIDE
+from dmssn.judging.summary import summarize
 from dmssn.judging.tables import Cell, Table
 from dmssn.scoring import Pair
 from judged import entry_of, metrics_of, results_of, spread_results
@@ -127,7 +128,21 @@ def test_an_entrys_line_does_not_depend_on_the_others(tmp_path):
 def test_the_json_is_that_of_the_results(tmp_path):
     results = spread_results()
     write_pages(results, tmp_path)
-    assert json.loads((tmp_path / "results.json").read_text()) == results.to_table()
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert told.items() >= results.to_table().items()
+    summary = summarize(results)
+    places = [(e, m) for e, m in np.ndindex(summary.means.mean.shape)]
+    for part, found in (("means", summary.means), ("differences", summary.differences)):
+        for entry, metric in places:
+            name = summary.names[entry]
+            if (part, name) == ("differences", results.reference):
+                assert name not in told[part]
+                continue
+            one = told[part][name][results.metrics[metric]]
+            ours = (found.mean[entry, metric], found.low[entry, metric], found.high[entry, metric])
+            assert (one["mean"], one["low"], one["high"]) == ours
+            assert one["scenes"] == found.scenes[entry, metric]
+    assert told["differences"]["good"]["max_f_measure"]["verdict"] == "better"
 
 
 def test_both_pages_tell_scores_and_the_best_in_bold(tmp_path):
@@ -153,7 +168,7 @@ def test_the_foot_says_how_it_was_scored(tmp_path):
         "Time is of one core. MB is 10^6 bytes.",
         "rx said so.",
         "1 scene counts for no entry.",
-        "percentile bootstrap over the 8 scenes, 10,000 resamples, seed 0",
+        "expanded percentile bootstrap over the 8 scenes, 10,000 resamples, seed 0",
         "MAE is better low, the others high.",
     ):
         assert said in markdown
@@ -214,7 +229,7 @@ def test_a_single_entry_is_compared_with_nothing(tmp_path):
 def test_of_a_single_scene_there_are_no_intervals(tmp_path):
     scores = {name: {"only": metrics_of(0.5)} for name in ("a", "b")}
     _, markdown, _ = pages_of(results_of(scores, curves={}), tmp_path)
-    assert "Of one scene, so there are no intervals." in markdown
+    assert "Means over 1 scene: too few for intervals" in markdown
     assert "\\[" not in markdown
 
 

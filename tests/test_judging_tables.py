@@ -88,11 +88,11 @@ def test_one_that_is_defined_is_the_best():
     assert [cell.best for cell in told.values()] == [False, True]
 
 
-def test_of_two_scenes_the_interval_is_told_and_of_one_there_is_none():
-    scores = {"a": {"one": {"s_measure": 0.2}, "two": {"s_measure": 0.6}}}
-    assert column(score_table(summarize(results_of(scores))), "S")["a"].interval == "[.200, .600]"
-    scores = {"a": {"one": {"s_measure": 0.2}}}
-    assert column(score_table(summarize(results_of(scores))), "S")["a"].interval == ""
+def test_of_six_scenes_the_interval_is_told_and_of_five_there_is_none():
+    for scenes, wanted in ((6, "[.000, .667]"), (5, "")):
+        scores = {"a": {str(s): {"s_measure": float(s == 0)} for s in range(scenes)}}
+        table = score_table(summarize(results_of(scores)))
+        assert column(table, "S")["a"].interval == wanted
 
 
 def test_costs_are_told_as_people_write_them():
@@ -113,6 +113,12 @@ def test_costs_are_told_as_people_write_them():
         "MB": ["812", "-", "2,346"],
     }
     assert "GPU MB" not in table.heading
+
+
+def test_how_far_times_differ_is_told_beside_their_median():
+    entries = [entry_of("ours", seconds=1.0, seconds_range=(0.5, 74.3))]
+    table = score_table(summarize(results_of({"ours": flat("s_measure", 0.5)}, entries=entries)))
+    assert column(table, "s / scene")["ours"].interval == "[0.500, 74.3]"
 
 
 def test_memory_of_a_gpu_is_told_where_one_was_used():
@@ -214,7 +220,7 @@ def test_scenes_are_parted_by_attribute():
     table = tables["max_f_measure"]
     assert list(table.heading) == ["entry", "CB (1)", "SO (2)", "none (1)"]
     assert [cell.text for cell in table.rows[0]] == ["plain", ".300", ".325", ".400"]
-    assert [cell.interval for cell in table.rows[0]] == ["", "", "[.300, .350]", ""]
+    assert [cell.interval for cell in table.rows[0]] == ["", "", "", ""]
     assert [cell.best for cell in table.rows[1]] == [False, True, True, True]
     assert tables["mean_absolute_error"].rows[1][2].best
 
@@ -244,7 +250,15 @@ def test_what_is_not_defined_everywhere_is_told():
 
 def test_the_table_as_csv_has_all_digits(tmp_path):
     entries = [
-        entry_of("a, b", kind="network", about="of x", parameters=7, seconds=0.1, memory=5),
+        entry_of(
+            "a, b",
+            kind="network",
+            about="of x",
+            parameters=7,
+            seconds=0.1,
+            memory=5,
+            seconds_range=(0.05, 2.0),
+        ),
         entry_of("c", kind="maps", parameters=None),
     ]
     third = 1 / 3
@@ -256,13 +270,14 @@ def test_the_table_as_csv_has_all_digits(tmp_path):
     first, second = read(tmp_path / "t.csv")
     assert list(first) == [
         "name", "kind", "about", "parameters", "scenes", "nss", "nss_low", "nss_high",
-        "seconds", "memory_bytes", "gpu_memory_bytes",
+        "seconds", "seconds_least", "seconds_most", "memory_bytes", "gpu_memory_bytes",
     ]  # fmt: skip
     assert (first["name"], first["kind"], first["about"]) == ("a, b", "network", "of x")
     assert (first["parameters"], first["scenes"], first["seconds"]) == ("7", "2", "0.1")
+    assert (first["seconds_least"], first["seconds_most"]) == ("0.05", "2.0")
+    assert (second["seconds"], second["seconds_least"]) == ("", "")
     assert float(first["nss"]) == (third + 1) / 2
-    assert [float(first["nss_low"]), float(first["nss_high"])] == [third, 1.0]
-    assert (second["nss"], second["nss_low"]) == ("2.0", "nan")
+    assert (first["nss_low"], second["nss"], second["nss_low"]) == ("nan", "2.0", "nan")
     assert (second["parameters"], second["seconds"], second["memory_bytes"]) == ("", "", "")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from dmssn.baselines.answer import Answer
-from dmssn.baselines.border import border, check_width
+from dmssn.baselines.border import border, check_border
 from dmssn.baselines.frequency_tuned import frequency_tuned
 from dmssn.baselines.itti import itti
 from dmssn.baselines.local_rx import check_windows, local_rx
@@ -78,7 +78,7 @@ CLASSICAL: dict[str, Classical] = {
             "spectra unlike those along the picture's sides",
             "Wei et al., ECCV 2012; Li et al., ICCV 2013",
             border,
-            check_width,
+            check_border,
         ),
         Classical(
             "frequency-tuned",

@@ -53,7 +53,7 @@ class Whitening:
         """K."""
         return int(self.weights.shape[1])
 
-    def __call__(self, spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    def __call__(self, spectra: NDArray[np.floating]) -> NDArray[np.float64]:
         """Coordinates (..., K) of spectra (..., B)."""
         return np.asarray((spectra - self.mean) @ self.weights)
 

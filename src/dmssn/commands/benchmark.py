@@ -172,14 +172,14 @@ def _read_as(options: CubeOptions) -> str:
 
 
 def _tell(results: "Results", output: Path, *, as_json: bool) -> int:
-    from dmssn.judging.summary import summarize
+    from dmssn.judging.summary import results_json, summarize
     from dmssn.judging.tables import score_table
     from dmssn.wording import counted
 
     for scene, why in results.left_out.items():
         print(f"dmssn benchmark: {scene} is left out: {why}", file=sys.stderr)
     if as_json:
-        print(results.to_json(), end="")
+        print(results_json(summarize(results)), end="")
     else:
         table = score_table(summarize(results))
         print(f"{results.title}: {counted(len(results.scenes), 'scene')}\n")

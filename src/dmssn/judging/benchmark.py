@@ -3,7 +3,7 @@
 FOLDER/settings.json       what is compared on what
 FOLDER/maps/ENTRY/         maps of the detectors, with time and memory
 FOLDER/colour/             the scenes in colour
-FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has all scores
+FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has all numbers
 FOLDER/table.csv, differences.csv, scores.csv, curves.*, sheet_NN.png
 """
 

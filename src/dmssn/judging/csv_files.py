@@ -16,12 +16,13 @@ def write_table(path: Path, summary: Summary) -> None:
     """Write ``table.csv``: a line an entry.
 
     Columns: name, kind, about, parameters, scenes; for each metric its mean and, as METRIC_low
-    and METRIC_high, its interval; seconds, memory_bytes, gpu_memory_bytes. What is not known is
+    and METRIC_high, its interval; seconds (median), seconds_least, seconds_most, memory_bytes,
+    gpu_memory_bytes. What is not known is
     empty.
     """
     results = summary.results
     metrics = [f"{metric}{end}" for metric in results.metrics for end in ("", "_low", "_high")]
-    costs = ["seconds", "memory_bytes", "gpu_memory_bytes"]
+    costs = ["seconds", "seconds_least", "seconds_most", "memory_bytes", "gpu_memory_bytes"]
     heading = ["name", "kind", "about", "parameters", "scenes", *metrics, *costs]
     _write(path, heading, (_entry_row(summary, *place) for place in enumerate(results.entries)))
 
@@ -57,6 +58,7 @@ def _entry_row(summary: Summary, number: int, entry: Entry) -> Row:
         len(summary.results.scenes),
         *(float(value) for three in bounded for value in three),
         entry.seconds,
+        *(entry.seconds_range or (None, None)),
         entry.memory,
         entry.gpu_memory,
     ]

@@ -19,9 +19,9 @@ from dmssn.judging.markup import (
     markdown_text,
 )
 from dmssn.judging.results import Entry, Results
-from dmssn.judging.sheets import ScenePictures, worst_first, write_sheets
+from dmssn.judging.sheets import SORTED_BY, ScenePictures, worst_first, write_sheets
 from dmssn.judging.statistics import CONFIDENCE, LEAST_SCENES, RESAMPLES, SEED
-from dmssn.judging.summary import Summary, heading, summarize
+from dmssn.judging.summary import COMPARED, Summary, heading, results_json, summarize
 from dmssn.judging.tables import (
     Table,
     attribute_tables,
@@ -30,6 +30,7 @@ from dmssn.judging.tables import (
     undefined,
 )
 from dmssn.metric_names import low_is_better
+from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scoring import Pair
 from dmssn.wording import counted
 
@@ -44,7 +45,8 @@ KINDS = {
 }
 CURVES_SAID = (
     "Each curve is the mean over the scenes of the curves of one scene: precision and recall at "
-    "each threshold, the true positive rate at each false positive rate. The scores beside the "
+    "each threshold, the true positive rate at each false positive rate. A scene of which nothing "
+    "is called at a threshold has precision 1 there, so a mean may jump up. The scores beside the "
     "names are those of the table; for F max each scene has its own best threshold, so a curve "
     "may stay below it."
 )
@@ -114,7 +116,7 @@ def write_pages(
             old.unlink()
     sections = list(_sections(summary, [sheet.name for sheet in sheets]))
     pages: dict[str, Callable[[], str]] = {
-        "results.json": results.to_json,
+        "results.json": lambda: results_json(summary),
         f"{PAGE}.md": lambda: markdown_page(_title(results), sections),
         f"{PAGE}.html": lambda: html_page(_title(results), sections),
     }
@@ -165,20 +167,31 @@ def _title(results: Results) -> str:
 def _sections(summary: Summary, sheets: Sequence[str]) -> Iterator[Section]:
     results = summary.results
     yield Section("", [_said(results)])
-    yield Section("Scores", [_scores_said(summary)], tables=[("", score_table(summary))])
+    main = score_table(summary, COMPARED)
+    yield Section("Scores", [_scores_said(summary)], tables=[("", main)])
     differences = difference_table(summary)
     if differences.rows:
         text = [_differences_said(summary, differences)]
         yield Section(f"Differences to {results.reference}", text, tables=[("", differences)])
     if results.curves:
         yield Section("Curves", [CURVES_SAID], picture=f"{CURVES}.svg")
+    parts_of = [code for code in ATTRIBUTES if code in summary.parts]
     if parts := attribute_tables(summary):
-        text = ["Means over the scenes that share an attribute, with their number."]
+        text = [
+            "Means over the scenes that share an attribute, with their number. "
+            + "; ".join(f"{code}: {ATTRIBUTES[code]}" for code in parts_of if code in ATTRIBUTES)
+            + "."
+        ]
         tables = [(heading(metric), table) for metric, table in parts.items()]
         yield Section("By attribute", text, tables=tables)
     if sheets:
-        text = ["Every scene with the map of every entry, the worst scenes first."]
+        text = [
+            f"Every scene with the map of every entry. The first are those with the lowest mean "
+            f"{heading(SORTED_BY)} over the entries."
+        ]
         yield Section("Contact sheets", text, links=sheets)
+    if set(results.metrics) - set(COMPARED):
+        yield Section("All metrics", tables=[("", score_table(summary, costs=False))])
     yield Section("Entries", items=[_entry_said(entry) for entry in results.entries])
     yield Section("How it was scored", items=list(_footer(summary)))
     if results.left_out:
@@ -200,23 +213,27 @@ def _scores_said(summary: Summary) -> str:
     verb = "are" if len(low) > 1 else "is"
     direction = f"{' and '.join(low)} {verb} better low, the others high. " if low else ""
     scenes = len(summary.results.scenes)
-    if scenes == 1:
-        return f"Of one scene, so there are no intervals. {direction}".strip()
+    if scenes < LEAST_SCENES:
+        few = f"Means over {counted(scenes, 'scene')}: too few for intervals"
+        return f"{few}, and to tell entries apart. {direction}".strip()
     return (
         f"Means over scenes. {direction}Bold is the best of a column, by the digits shown. "
         f"[low, high] is a {CONFIDENCE:.0%} interval: where the mean may lie had other scenes of "
-        f"the same kind been drawn (percentile bootstrap over the {scenes} scenes, {RESAMPLES:,} "
-        f"resamples, seed {SEED})."
+        f"the same kind been drawn (expanded percentile bootstrap over the {scenes} scenes, "
+        f"{RESAMPLES:,} resamples, seed {SEED}). Means over fewer than {LEAST_SCENES} have none."
     )
 
 
 def _differences_said(summary: Summary, table: Table) -> str:
     verdicts = len(table.rows) * (len(table.heading) - 1)
+    said = f"Entry minus {summary.results.reference}, scene by scene"
+    if len(summary.results.scenes) < LEAST_SCENES:
+        return f"{said}; too few scenes to call any of them better or worse."
     return (
-        f"Entry minus {summary.results.reference}, scene by scene, the same resampled scenes for "
-        f'both. "better" and "worse" stand where the interval leaves out 0 and {LEAST_SCENES} '
-        f"scenes or more count. Of two equal entries chance alone does that in about "
-        f"{1 - CONFIDENCE:.0%} of comparisons; {verdicts} stand here."
+        f'{said}, the same resampled scenes for both. "better" and "worse" stand where the '
+        f"interval leaves out 0. Of two equal entries chance alone does that in about "
+        f"{1 - CONFIDENCE:.0%} of comparisons, and in up to 8% where only {LEAST_SCENES} scenes "
+        f"count; {verdicts} stand here."
     )
 
 

@@ -3,7 +3,6 @@
 An entry is a detector, or a folder of maps of another program.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,10 +105,6 @@ class Results:
             "attributes": {scene: list(codes) for scene, codes in self.attributes.items()},
             "left_out": dict(self.left_out),
         }
-
-    def to_json(self) -> str:
-        """``to_table`` as text."""
-        return json.dumps(self.to_table(), indent=1, allow_nan=False) + "\n"
 
 
 def _known(value: float) -> float | None:

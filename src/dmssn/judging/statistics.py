@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 RESAMPLES = 10_000
 """Chance then moves an end of the interval by 3 % of the mean's standard error: the root of
@@ -15,8 +17,9 @@ CONFIDENCE = 0.95
 SEED = 0
 """Of numpy's PCG64."""
 LEAST_SCENES = 6
-"""Fewer decide nothing: that all differences of n scenes have one sign happens to equal entries
-with a chance of 2 / 2^n, which is 6 % for five scenes and 3 % for six."""
+"""Fewer have no interval and decide nothing: their resamples are too few and too alike, and that
+all differences of n scenes have one sign happens to equal entries with a chance of 2 / 2^n, which
+is 6 % for five scenes."""
 ROUNDING = 1e-7
 """Less is no difference: one map, as an 8-bit picture divided by 255 and as float32, has errors
 that differ by 6e-9, and the ends of an interval of equal scores by 1e-15."""
@@ -27,7 +30,7 @@ DRAWN_AT_ONCE = 2**22
 class Intervals(NamedTuple):
     """Means and their intervals, each of shape (E, M).
 
-    NaN where no scene has a value; ``low`` and ``high`` where fewer than two have.
+    NaN where no scene has a value; ``low`` and ``high`` where fewer than ``LEAST_SCENES`` have.
     """
 
     mean: NDArray[np.float64]
@@ -39,12 +42,13 @@ class Intervals(NamedTuple):
 def intervals(
     values: NDArray[np.float64], resamples: int = RESAMPLES, seed: int = SEED
 ) -> Intervals:
-    """Means over scenes with 95 % percentile bootstrap intervals.
+    """Means over scenes with 95 % expanded percentile bootstrap intervals.
 
-    Scenes are drawn with replacement, as many as there are, and the quantiles at 2.5 % and 97.5 %
-    of the resampled means bound the interval (Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993, chapter 13). A resampled mean is over the drawn scenes that have a value;
-    resamples without any are left out.
+    Scenes are drawn with replacement, as many as there are, and two quantiles of the resampled
+    means bound the interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter
+    13). Those at 2.5 % and 97.5 % are too near for few scenes: a tenth of such intervals of ten
+    scenes miss the mean. They are taken as far out as ``expanded_tail`` says. A resampled mean is
+    over the drawn scenes that have a value; resamples without any are left out.
 
     The draws depend on the number of scenes and the seed alone. So an entry's interval is the
     same whatever else is judged, and wherever it stands, if scenes come in the same order.
@@ -55,21 +59,37 @@ def intervals(
         seed: Of numpy's PCG64.
 
     Example:
-        >>> found = intervals(np.array([[[0.0, 1.0]]]))
-        >>> found.mean.item(), found.low.item(), found.high.item()
-        (0.5, 0.0, 1.0)
+        >>> found = intervals(np.array([[[0.0] * 6 + [1.0] * 6]]))
+        >>> found.mean.item(), round(found.low.item(), 2), round(found.high.item(), 2)
+        (0.5, 0.17, 0.83)
     """
     defined = ~np.isnan(values)
     known = np.where(defined, values, 0.0)
     scenes = defined.sum(axis=-1)
     mean = _ratio(known.sum(axis=-1), scenes)
     low, high = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
-    enough = scenes > 1
-    if enough.any():
-        drawn = _resampled_means(known, defined, resamples, seed)[enough]
-        tail = (1 - CONFIDENCE) / 2
-        low[enough], high[enough] = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
+    counts = [int(count) for count in np.unique(scenes) if count >= LEAST_SCENES]
+    drawn = _resampled_means(known, defined, resamples, seed) if counts else np.empty(0)
+    for count in counts:
+        some, tail = scenes == count, expanded_tail(count)
+        low[some], high[some] = np.nanquantile(drawn[some], [tail, 1 - tail], axis=-1)
     return Intervals(mean, low, high, scenes)
+
+
+def expanded_tail(scenes: int) -> float:
+    """The share of resampled means left out at either end of an interval of so many scenes.
+
+    Resampled means vary by the scenes' standard deviation divided by n, not by n - 1, and take
+    that deviation for known; this makes up for both, as Student's t does for a mean's (Hesterberg,
+    "What teachers should know about the bootstrap", The American Statistician 69(4), 2015:
+    the expanded percentile interval).
+
+    Example:
+        >>> [round(expanded_tail(scenes), 4) for scenes in (6, 10, 200)]
+        [0.0024, 0.0086, 0.024]
+    """
+    quantile = student.ppf((1 + CONFIDENCE) / 2, scenes - 1)
+    return float(normal.cdf(-np.sqrt(scenes / (scenes - 1)) * quantile))
 
 
 def paired_differences(

@@ -3,8 +3,11 @@
 Letters: E entries, M metrics, S scenes.
 """
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +93,51 @@ def values_of(results: Results) -> NDArray[np.float64]:
         ],
         dtype=np.float64,
     )
+
+
+def results_json(summary: Summary) -> str:
+    """The results, and what they come to, as text; an undefined number is ``null``.
+
+    ``means`` and, without the reference, ``differences`` hold for each entry and metric the mean,
+    the ends of its interval and the scenes that count, a difference its verdict as well;
+    ``by_attribute`` the means of each part, with its scenes.
+    """
+    results = summary.results
+    verdict = {1: "better", -1: "worse", 0: None}
+    differences = _told(summary, summary.differences)
+    del differences[results.reference]
+    for name, metrics in differences.items():
+        for number, told in enumerate(metrics.values()):
+            told["verdict"] = verdict[int(summary.verdicts[summary.names.index(name), number])]
+    table = results.to_table() | {
+        "means": _told(summary, summary.means),
+        "differences": differences,
+        "by_attribute": {
+            code: {"scenes": list(scenes), "means": _told(summary, means)}
+            for code, (scenes, means) in summary.parts.items()
+        },
+    }
+    return json.dumps(table, indent=1, allow_nan=False) + "\n"
+
+
+def _told(summary: Summary, found: Intervals) -> dict[str, dict[str, dict[str, Any]]]:
+    """Intervals by entry and metric, as plain values."""
+    return {
+        name: {
+            metric: {
+                "mean": _known(found.mean[entry, number]),
+                "low": _known(found.low[entry, number]),
+                "high": _known(found.high[entry, number]),
+                "scenes": int(found.scenes[entry, number]),
+            }
+            for number, metric in enumerate(summary.results.metrics)
+        }
+        for entry, name in enumerate(summary.names)
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def scenes_by_attribute(results: Results) -> dict[str, list[str]]:

@@ -42,18 +42,26 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
 
-def score_table(summary: Summary) -> Table:
-    """The one table: a row an entry with what it costs, and its metrics."""
-    metrics, entries = summary.results.metrics, summary.results.entries
-    columns = [_column(summary.means, number, metric) for number, metric in enumerate(metrics)]
-    costs = ["parameters", "s / scene", "MB"]
-    on_gpu = any(entry.gpu_memory is not None for entry in entries)
+def score_table(
+    summary: Summary, shown: Sequence[str] | None = None, *, costs: bool = True
+) -> Table:
+    """A row an entry: what it costs, and its metrics.
+
+    Args:
+        summary: Of a benchmark.
+        shown: Metrics; all when left out.
+        costs: Whether to tell parameters, time and memory.
+    """
+    results = summary.results
+    metrics = [m for m in results.metrics if shown is None or m in shown]
+    columns = [_column(summary.means, results.metrics.index(m), m) for m in metrics]
+    on_gpu = any(entry.gpu_memory is not None for entry in results.entries)
     rows = [
-        [Cell(entry.name), *_costs(entry, on_gpu), *scores]
-        for entry, *scores in zip(entries, *columns, strict=True)
+        [Cell(entry.name), *(_costs(entry, on_gpu) if costs else []), *scores]
+        for entry, *scores in zip(results.entries, *columns, strict=True)
     ]
-    costs += ["GPU MB"] if on_gpu else []
-    return Table(["entry", *costs, *map(heading, metrics)], rows)
+    heads = ["parameters", "s / scene", "MB", *(["GPU MB"] if on_gpu else [])] if costs else []
+    return Table(["entry", *heads, *map(heading, metrics)], rows)
 
 
 def difference_table(summary: Summary) -> Table:
@@ -184,10 +192,12 @@ def _cell(
 
 
 def _costs(entry: Entry, on_gpu: bool) -> list[Cell]:
-    texts = [
-        parameters_text(entry.parameters),
-        seconds_text(entry.seconds),
-        megabytes_text(entry.memory),
-        *([megabytes_text(entry.gpu_memory)] if on_gpu else []),
+    least_and_most = ""
+    if entry.seconds_range is not None:
+        least_and_most = "[{}, {}]".format(*map(seconds_text, entry.seconds_range))
+    return [
+        Cell(parameters_text(entry.parameters)),
+        Cell(seconds_text(entry.seconds), least_and_most),
+        Cell(megabytes_text(entry.memory)),
+        *([Cell(megabytes_text(entry.gpu_memory))] if on_gpu else []),
     ]
-    return [Cell(text) for text in texts]
