@@ -129,15 +129,12 @@ def test_a_mask_that_loses_what_is_salient_at_the_size_is_noted(tmp_path, ignore
 
 def test_a_mask_with_nothing_salient_left_of_what_counts_is_noted(tmp_path):
     mask = MASK * np.uint8(255)
-    mask[0, 0] = 7
-    files = write(tmp_path, SALIENCY, mask)
-    for ignore, said in ((255, "those at 255"), (7, ""), (3, "")):
-        note = read_pair(*files, Scoring(ignore=ignore)).note
-        assert (said in note) if said else note == ""
     files = write(tmp_path, MASK.astype(np.uint8), mask)
     dim, empty = read_pair(*files, Scoring(ignore=255)).note.split("; ", 2)[::2]
     assert "no level above 1" in dim
     assert empty == f"{files[1]}: no pixel is salient once those at 255 are left out"
+    mask[0, 0] = 7
+    assert read_pair(*write(tmp_path, SALIENCY, mask), Scoring(ignore=7)).note == ""
 
 
 def test_an_empty_mask_of_which_all_counts_is_not_noted(tmp_path):
