@@ -3,7 +3,8 @@
     make leaderboard
     python -m recipes.leaderboard --real FOLDER --also mine=runs/mine/detector
 
-All maps are kept under --work; run again it makes those that are missing. Real cubes are not part
+All maps are kept under --work, and the benchmark's cubes (3 GB) under --scenes; run again it makes
+those that are missing. Real cubes are not part
 of the repository (``real_cubes`` says how FOLDER holds them); without them that part of the page
 is left as it was. The page, its tables and pictures are written to --report.
 """
@@ -86,7 +87,9 @@ def generated(
     folder: Path, work: Path, entrants: Sequence[Contestant], machine: Machine
 ) -> Results:
     """The benchmark's scenes, drawn if they are not there, and every detector's maps of them."""
-    write_scenes(benchmark_settings("v1", "seeds"), folder, machine.workers)
+    write_scenes(
+        benchmark_settings("v1", "files"), folder, machine.workers
+    )  # drawn once, not 11 times
     judged = scenes_of_set(FOLDER, folder, "test", Scoring(), "none")
     return benchmark(replace(judged, title="benchmark v1"), entrants, work, machine)
 
@@ -192,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--scenes", type=Path, default=Path("runs/benchmark-v1"))
+    parser.add_argument("--scenes", type=Path, default=Path("runs/benchmark-v1-cubes"))
     parser.add_argument("--real", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/leaderboard"))
     parser.add_argument("--report", type=Path, default=Path("docs"))
