@@ -4,9 +4,9 @@
     python -m recipes.leaderboard --real FOLDER --also mine=runs/mine/detector
 
 All maps are kept under --work, and the benchmark's cubes (3 GB) under --scenes; run again it makes
-those that are missing. Real cubes are not part
-of the repository (``real_cubes`` says how FOLDER holds them); without them that part of the page
-is left as it was. The page, its tables and pictures are written to --report.
+those that are missing. Real cubes are not part of the repository (``real_cubes`` says how FOLDER
+holds them); without them that part of the page is left as it was. The page, its tables and pictures
+are written to --report.
 """
 
 import argparse
@@ -87,9 +87,7 @@ def generated(
     folder: Path, work: Path, entrants: Sequence[Contestant], machine: Machine
 ) -> Results:
     """The benchmark's scenes, drawn if they are not there, and every detector's maps of them."""
-    write_scenes(
-        benchmark_settings("v1", "files"), folder, machine.workers
-    )  # drawn once, not 11 times
+    write_scenes(benchmark_settings("v1", "files"), folder, machine.workers)  # drawn only once
     judged = scenes_of_set(FOLDER, folder, "test", Scoring(), "none")
     return benchmark(replace(judged, title="benchmark v1"), entrants, work, machine)
 

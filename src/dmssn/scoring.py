@@ -95,28 +95,56 @@ def read_pair(map_file: Path, mask_file: Path, scoring: Scoring) -> Pair:
         ValueError: A file is damaged, or the sizes differ and no ``size`` is given, or a crop is,
             or the map has another aspect.
     """
-    saliency = read_saliency(map_file)
     mask, counted = read_truth(mask_file, scoring)
+    window = None
+    if scoring.crop_key is not None:
+        window = read_crop(mask_file, scoring.crop_key, (mask.shape[0], mask.shape[1]))
+    return pair_with(map_file, mask, counted, scoring, mask_name=str(mask_file), window=window)
+
+
+def pair_with(
+    map_file: Path,
+    mask: NDArray[np.bool_],
+    counted: NDArray[np.bool_] | None,
+    scoring: Scoring,
+    *,
+    mask_name: str,
+    window: tuple[slice, slice] | None = None,
+) -> Pair:
+    """Read a map, and bring it and a truth to what is scored.
+
+    Args:
+        map_file: The map.
+        mask: Bool of shape (H, W), True is salient.
+        counted: Likewise, False where the truth is not known; None when it is everywhere.
+        scoring: How they are compared.
+        mask_name: Of the mask, in messages.
+        window: Rows and columns that count; None for all.
+
+    Raises:
+        FileNotFoundError: There is no such map.
+        ValueError: As ``read_pair``.
+    """
+    saliency = read_saliency(map_file)
     notes = []
     if map_file.suffix.lower() in PICTURE_SUFFIXES and saliency.max() == 1 / 255:
         notes.append(f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255")
     if counted is not None and not mask.any():
-        notes.append(f"{mask_file}: no pixel is salient once those {scoring.ignored} are left out")
-    if saliency.shape != mask.shape and (scoring.size is None or scoring.crop_key is not None):
+        notes.append(f"{mask_name}: no pixel is salient once those {scoring.ignored} are left out")
+    if saliency.shape != mask.shape and (scoring.size is None or window is not None):
         wanted = "a map has the size of its mask, or both are scored at one --size"
-        if scoring.crop_key is not None:
+        if window is not None:
             wanted = "with --crop-key a map has the size of its whole mask"
-        raise ValueError(f"{map_file} is {_size(saliency)}, {mask_file} is {_size(mask)}; {wanted}")
-    if scoring.crop_key is not None:
-        rows, columns = read_crop(mask_file, scoring.crop_key, (mask.shape[0], mask.shape[1]))
-        saliency, mask = saliency[rows, columns], mask[rows, columns]
-        counted = None if counted is None else counted[rows, columns]
+        raise ValueError(f"{map_file} is {_size(saliency)}, {mask_name} is {_size(mask)}; {wanted}")
+    if window is not None:
+        saliency, mask = saliency[window], mask[window]
+        counted = None if counted is None else counted[window]
     try:
         pair = Pair(*brought(saliency, mask, counted, scoring))
     except ValueError as error:
         raise ValueError(f"{map_file}: {error}") from None
     if mask.any() and not pair.mask.any():
-        notes.append(f"{mask_file}: what is salient is too small to be so at {_size(pair.mask)}")
+        notes.append(f"{mask_name}: what is salient is too small to be so at {_size(pair.mask)}")
     return pair._replace(note="; ".join(notes))
 
 

@@ -15,7 +15,7 @@ from dmssn.cube import Cube, RowSource
 from dmssn.files import fingerprint
 from dmssn.masks import read_crop
 from dmssn.regions import OUTSIDE, RegionCube
-from dmssn.scoring import Pair, Scoring, brought, read_pair, read_saliency, read_truth
+from dmssn.scoring import Pair, Scoring, pair_with, read_pair, read_truth
 from dmssn.store import read_scene
 
 WHOLE = (slice(None), slice(None))
@@ -163,13 +163,8 @@ class PreparedScene:
     def pair(self, map_file: Path) -> Pair:
         """A map beside the prepared mask."""
         scene = read_scene(self.root, self.name, verify=False)
-        saliency = read_saliency(map_file)
-        if saliency.shape != scene.mask.shape and self.scoring.size is None:
-            raise ValueError(
-                f"{map_file} is {saliency.shape[0]} x {saliency.shape[1]}, the prepared mask "
-                f"{scene.mask.shape[0]} x {scene.mask.shape[1]}; pass --size to score both at one"
-            )
-        return Pair(*brought(saliency, scene.mask, scene.counted, self.scoring))
+        name = f"the prepared mask of {self.name}"
+        return pair_with(map_file, scene.mask, scene.counted, self.scoring, mask_name=name)
 
     def window(self) -> tuple[slice, slice]:
         """All of it."""
