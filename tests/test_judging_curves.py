@@ -5,26 +5,11 @@ import csv
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from dmssn.judging.curves import mean_curves, write_curves
 from dmssn.metrics import Curves, curves, roc_auc
 from judged import curves_of, results_of, spread_results
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they are saved."""
-    figures = []
-    save = Figure.savefig
-
-    def keep(figure, *args, **kwargs):
-        figures.append(figure)
-        save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
 
 
 def many(count, **names):

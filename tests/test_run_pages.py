@@ -5,8 +5,6 @@ import sys
 
 import matplotlib
 import numpy as np
-import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from dmssn.runs.pages import WIDTH, ShownScene, write_page
@@ -48,20 +46,6 @@ def epochs(count, **more):
 def scene_of(name="scene", **metrics):
     strip = np.full((32, 104, 3), (200, 30, 30), dtype=np.uint8)
     return ShownScene(name, {"mae": 0.1, **metrics}, strip)
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they are saved, and what is in them."""
-    figures = []
-    save = Figure.savefig
-
-    def keep(figure, *args, **kwargs):
-        figures.append(figure)
-        save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
 
 
 def panels_of(figure):

@@ -7,6 +7,7 @@ FOLDER/benchmark.html, .md tables, and what they are of; FOLDER/results.json has
 FOLDER/table.csv, differences.csv, scores.csv, curves.*, sheet_NN.png
 """
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -238,7 +239,9 @@ def _notes(records: Mapping[str, Records]) -> list[str]:
     said: dict[str, dict[str, None]] = {}
     for name, by_scene in records.items():
         for scene, record in by_scene.items():
-            network = [f"{name}: {record['bands']}"] if record["kind"] == "network" else []
+            # Of cameras with other numbers of bands the same is said.
+            bands = re.sub(r"^\d+ bands", "bands", record["bands"])
+            network = [f"{name}: {bands}"] if record["kind"] == "network" else []
             own = [f"{name}: {note}" for note in record["notes"]]
             for note in [*network, *own, *record["cube_notes"]]:
                 said.setdefault(note, {})[scene] = None
