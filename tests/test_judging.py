@@ -99,6 +99,16 @@ def test_all_that_is_promised_is_written(judged):
         assert said.replace("'", "&#x27;") in page or said in page
 
 
+def test_what_is_said_of_maps_is_told_once_with_the_scenes_it_is_of(judged):
+    notes = results_in(judged)["notes"]
+    pyramid = [note for note in notes if "the pyramid of 24 x 30 pixels ends" in note]
+    assert len(pyramid) == 1
+    assert pyramid[0].startswith("sad: ")
+    assert pyramid[0].endswith(" (a, b, c)")
+    assert "tiny: 8 bands as the detector's" not in " ".join(notes)
+    assert sum(note.startswith("tiny: bands") for note in notes) == 1
+
+
 def test_what_an_entry_is_and_costs_is_told(judged, network):
     tiny, sad = results_in(judged)["entries"]
     assert (tiny["kind"], sad["kind"]) == ("network", "classical")

@@ -235,19 +235,26 @@ def _measured(records: Mapping[str, Records], judged: JudgedSet) -> str:
 
 
 def _notes(records: Mapping[str, Records]) -> list[str]:
-    """What is said of maps and cubes, each thing once, with the scenes it is of."""
-    said: dict[str, dict[str, None]] = {}
+    """What is said of maps and cubes, each thing once, with the entries and scenes it is of."""
+    said: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for name, by_scene in records.items():
         for scene, record in by_scene.items():
-            # Of cameras with other numbers of bands the same is said.
-            bands = re.sub(r"^\d+ bands", "bands", record["bands"])
-            network = [f"{name}: {bands}"] if record["kind"] == "network" else []
-            own = [f"{name}: {note}" for note in record["notes"]]
-            for note in [*network, *own, *record["cube_notes"]]:
-                said.setdefault(note, {})[scene] = None
-    told = sorted(said, key=lambda note: -len(said[note]))
+            for note in [*_network_notes(record), *record["notes"], *record["cube_notes"]]:
+                entries, scenes = said.setdefault(note, ({}, {}))
+                scenes[scene] = None
+                if note not in record["cube_notes"]:
+                    entries[name] = None
+    told = [
+        f"{', '.join(entries)}{': ' if entries else ''}{note} ({_some(list(scenes))})"
+        for note, (entries, scenes) in sorted(said.items(), key=lambda one: -len(one[1][1]))
+    ]
     rest = [f"and {len(told) - MOST_NOTES} more, in maps/"] if len(told) > MOST_NOTES else []
-    return [f"{note} ({_some(list(said[note]))})" for note in told[:MOST_NOTES]] + rest
+    return told[:MOST_NOTES] + rest
+
+
+def _network_notes(record: Mapping[str, Any]) -> list[str]:
+    """How a network's bands were made; of cameras with other numbers of bands the same is said."""
+    return [re.sub(r"^\d+ bands", "bands", record["bands"])] if record["kind"] == "network" else []
 
 
 def _doubts(scored: Mapping[str, Mapping[str, Scored]]) -> list[str]:
