@@ -70,9 +70,7 @@ def _ours(saliency: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, f
 def _agree(timings: Mapping[str, Timing], results: Mapping[str, Any]) -> list[Finding]:
     ours, theirs = results["dmssn"], results["PySODMetrics"]
     names = sorted(theirs)
-    return [
-        same("metrics", np.array([ours[n] for n in names]), [theirs[n] for n in names], AGREE)
-    ]
+    return [same("metrics", np.array([ours[n] for n in names]), [theirs[n] for n in names], AGREE)]
 
 
 def _metrics(inputs: Inputs) -> Iterator[Point]:
