@@ -320,7 +320,7 @@ def test_another_error_of_the_network_is_not_hidden(detector, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_names_and_suggests(tmp_path):
-    with pytest.raises(SettingError, match=r"no detector 'dmsn'.*\(dmssn\).*did you mean 'dmssn'"):
+    with pytest.raises(SettingError, match=r"no detector 'dmsn'.*\(dmssn, .*did you mean 'dmssn'"):
         dmssn.load_detector("dmsn")
     with pytest.raises(SettingError, match=r"^((?!did you mean).)*$"):
         dmssn.load_detector("something/else.pth")

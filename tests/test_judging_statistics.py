@@ -136,24 +136,24 @@ def test_undefined_scenes_are_drawn_and_not_counted():
     assert (low, high) == pytest.approx(tuple(np.quantile(means, [tail, 1 - tail])), abs=tolerance)
 
 
-@pytest.mark.parametrize("scenes", [6, 10, 20, 60])
+@pytest.mark.parametrize("scenes", [6, 12, 60])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(scenes):
-    """2,000 sets of skewed scores with a mean of 2/7: 95 %, less what skew costs."""
-    scores = generator(8).beta(2, 5, (2000, 1, scenes))
-    found = intervals(scores, resamples=2000)
+    """1,000 sets of skewed scores with a mean of 2/7: 95 %, less what skew costs."""
+    scores = generator(8).beta(2, 5, (1000, 1, scenes))
+    found = intervals(scores, resamples=1000)
     held = np.mean((found.low <= 2 / 7) & (found.high >= 2 / 7))
-    assert 0.925 <= held <= 0.965  # chance moves it by 0.005
+    assert 0.92 <= held <= 0.97  # chance moves it by 0.007
 
 
-@pytest.mark.parametrize("scenes", [6, 10, 20, 60])
+@pytest.mark.parametrize("scenes", [6, 12, 60])
 def test_equal_entries_are_called_different_about_one_time_in_twenty(scenes):
     draw = generator(9)
-    hard = draw.random((2000, 1, scenes))
+    hard = draw.random((1000, 1, scenes))
     entry, reference = (hard + draw.normal(0, 0.05, hard.shape) for _ in range(2))
-    # 2,000 comparisons, each with a reference of its own, as paired_differences has it.
-    found = intervals(entry - reference, resamples=2000)
+    # 1,000 comparisons, each with a reference of its own, as paired_differences has it.
+    found = intervals(entry - reference, resamples=1000)
     called = np.mean(verdicts(found, np.array([False])) != 0)
-    assert 0.03 <= called <= 0.08  # chance moves it by 0.005
+    assert 0.03 <= called <= 0.09  # chance moves it by 0.007
 
 
 def test_an_interval_does_not_depend_on_what_else_is_judged_or_in_which_order():
