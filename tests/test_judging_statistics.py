@@ -140,7 +140,7 @@ def test_undefined_scenes_are_drawn_and_not_counted():
 def test_intervals_hold_the_truth_about_as_often_as_they_say(scenes):
     """1,000 sets of skewed scores with a mean of 2/7: 95 %, less what skew costs."""
     scores = generator(8).beta(2, 5, (1000, 1, scenes))
-    found = intervals(scores, resamples=1000)
+    found = intervals(scores, resamples=2000)
     held = np.mean((found.low <= 2 / 7) & (found.high >= 2 / 7))
     assert 0.92 <= held <= 0.97  # chance moves it by 0.007
 
@@ -151,7 +151,7 @@ def test_equal_entries_are_called_different_about_one_time_in_twenty(scenes):
     hard = draw.random((1000, 1, scenes))
     entry, reference = (hard + draw.normal(0, 0.05, hard.shape) for _ in range(2))
     # 1,000 comparisons, each with a reference of its own, as paired_differences has it.
-    found = intervals(entry - reference, resamples=1000)
+    found = intervals(entry - reference, resamples=2000)
     called = np.mean(verdicts(found, np.array([False])) != 0)
     assert 0.03 <= called <= 0.09  # chance moves it by 0.007
 
