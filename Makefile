@@ -9,9 +9,10 @@ demo: $(READY)
 	$(BIN)/dmssn predict examples/demo.h5 -o demo-output
 	@echo "The pictures are demo-output/demo.overlay.png and demo-output/demo.saliency.png"
 
+# Each worker takes files one after the other, so that what the tests of a file share is made once.
 # One thread a worker: on two cores, two workers of two threads each wait for one another (8 x slower).
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Both stages of training from nothing, in a few minutes on two cores.
 smoke: $(READY)
