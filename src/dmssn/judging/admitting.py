@@ -1,6 +1,6 @@
 """What is refused before any work: entries that do not fit the scenes, and files of no use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from dmssn.recipes import from_table, to_table
 from dmssn.store import Manifest
 
 NAMED = 3
-"""Scenes that a message names at most."""
+"""Scenes that a message or a note names at most."""
 
 
 def require_fit(one: Contestant, judged: JudgedSet, data_set: str | None) -> None:
@@ -75,12 +75,17 @@ def their_maps(one: Contestant, judged: JudgedSet) -> dict[str, Path]:
     found = find_maps([one.maps])
     missing = [scene.name for scene in judged.scenes if scene.name not in found]
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise ValueError(
-            f"--maps {one.name}={one.maps}: no map of {', '.join(missing[:NAMED])}{more}; every "
-            "entry is scored on the same scenes"
+            f"--maps {one.name}={one.maps}: no map of {some(missing)}; every entry is scored on "
+            "the same scenes"
         )
     return found
+
+
+def some(scenes: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(scenes) - NAMED} more" if len(scenes) > NAMED else ""
+    return f"{', '.join(scenes[:NAMED])}{more}"
 
 
 def check(judged: JudgedSet, theirs: Mapping[str, Mapping[str, Path]]) -> None:

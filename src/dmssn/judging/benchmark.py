@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dmssn import __version__
-from dmssn.baselines.catalogue import CLASSICAL
+from dmssn.baselines.catalogue import classical
 from dmssn.config import SettingError
 from dmssn.detector import find_checkpoint, is_classical
 from dmssn.files import LOCK, locked, make_folder
-from dmssn.judging.admitting import check, require_fit, their_maps
+from dmssn.judging.admitting import check, require_fit, some, their_maps
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.pages import write_pages
 from dmssn.judging.pictures import make_pictures, picture_file
@@ -38,8 +38,6 @@ from dmssn.workers import cancelling, cores
 FORMAT = 1
 """Of the settings."""
 SETTINGS = "settings.json"
-NAMED = 3
-"""Scenes that a note names at most."""
 MOST_NOTES = 20
 """On a page; cubes of many cameras have many."""
 
@@ -201,7 +199,7 @@ def _entry(one: Contestant, records: Records) -> Entry:
     seconds = sorted(record["seconds"] for record in told)
     settings = told[0]["settings"]
     if is_classical(one.detector):
-        method = CLASSICAL[one.detector.partition(":")[0]]
+        method, _ = classical(one.detector)
         chosen = ", ".join(f"{key} {value}" for key, value in settings.items())
         about = f"{method.title} ({chosen})" if chosen else method.title
     else:
@@ -245,7 +243,7 @@ def _notes(records: Mapping[str, Records]) -> list[str]:
                 if note not in record["cube_notes"]:
                     entries[name] = None
     told = [
-        f"{', '.join(entries)}{': ' if entries else ''}{note} ({_some(list(scenes))})"
+        f"{', '.join(entries)}{': ' if entries else ''}{note} ({some(list(scenes))})"
         for note, (entries, scenes) in sorted(said.items(), key=lambda one: -len(one[1][1]))
     ]
     rest = [f"and {len(told) - MOST_NOTES} more, in maps/"] if len(told) > MOST_NOTES else []
@@ -260,8 +258,3 @@ def _network_notes(record: Mapping[str, Any]) -> list[str]:
 def _doubts(scored: Mapping[str, Mapping[str, Scored]]) -> list[str]:
     """What looks wrong with maps."""
     return [found.note for by_scene in scored.values() for found in by_scene.values() if found.note]
-
-
-def _some(scenes: Sequence[str]) -> str:
-    more = f" and {len(scenes) - NAMED} more" if len(scenes) > NAMED else ""
-    return f"{', '.join(scenes[:NAMED])}{more}"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from dmssn.files import replacing
 from dmssn.judging.results import Entry, Results
-from dmssn.judging.summary import Summary
-from dmssn.judging.tables import VERDICTS
+from dmssn.judging.summary import VERDICTS, Summary
 
 Row = Sequence[str | float | None]
 

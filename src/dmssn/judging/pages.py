@@ -179,7 +179,7 @@ def _sections(summary: Summary, sheets: Sequence[str]) -> Iterator[Section]:
     if parts := attribute_tables(summary):
         text = [
             "Means over the scenes that share an attribute, with their number. "
-            + "; ".join(f"{code}: {ATTRIBUTES[code]}" for code in parts_of if code in ATTRIBUTES)
+            + "; ".join(f"{code}: {ATTRIBUTES[code]}" for code in parts_of)
             + "."
         ]
         tables = [(heading(metric), table) for metric, table in parts.items()]

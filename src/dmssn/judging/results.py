@@ -97,7 +97,7 @@ class Results:
             "entries": [vars(entry) for entry in self.entries],
             "scores": {
                 entry: {
-                    scene: {metric: _known(value) for metric, value in values.items()}
+                    scene: {metric: known(value) for metric, value in values.items()}
                     for scene, values in scenes.items()
                 }
                 for entry, scenes in self.scores.items()
@@ -107,5 +107,6 @@ class Results:
         }
 
 
-def _known(value: float) -> float | None:
+def known(value: float) -> float | None:
+    """A number for JSON, which has no NaN."""
     return None if math.isnan(value) else value

@@ -4,7 +4,6 @@ Letters: E entries, M metrics, S scenes.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.evaluation import NONE
-from dmssn.judging.results import Results
+from dmssn.judging.results import Results, known
 from dmssn.judging.statistics import Intervals, intervals, paired_differences, verdicts
 from dmssn.metric_names import HEADINGS, PUBLISHED_HEADINGS, low_is_better
 
@@ -27,6 +26,8 @@ COMPARED = (
     "correlation",
 )
 """Metrics whose differences are shown; the rest say much the same again."""
+VERDICTS = {1: "better", -1: "worse", 0: ""}
+"""Of a difference, in a word."""
 BY_ATTRIBUTE = ("roc_auc", "max_f_measure", "mean_absolute_error")
 """Metrics that are shown of the scenes of each attribute."""
 
@@ -103,12 +104,13 @@ def results_json(summary: Summary) -> str:
     ``by_attribute`` the means of each part, with its scenes.
     """
     results = summary.results
-    verdict = {1: "better", -1: "worse", 0: None}
     differences = _told(summary, summary.differences)
     del differences[results.reference]
     for name, metrics in differences.items():
         for number, told in enumerate(metrics.values()):
-            told["verdict"] = verdict[int(summary.verdicts[summary.names.index(name), number])]
+            told["verdict"] = (
+                VERDICTS[int(summary.verdicts[summary.names.index(name), number])] or None
+            )
     table = results.to_table() | {
         "means": _told(summary, summary.means),
         "differences": differences,
@@ -125,19 +127,15 @@ def _told(summary: Summary, found: Intervals) -> dict[str, dict[str, dict[str, A
     return {
         name: {
             metric: {
-                "mean": _known(found.mean[entry, number]),
-                "low": _known(found.low[entry, number]),
-                "high": _known(found.high[entry, number]),
+                "mean": known(found.mean[entry, number]),
+                "low": known(found.low[entry, number]),
+                "high": known(found.high[entry, number]),
                 "scenes": int(found.scenes[entry, number]),
             }
             for number, metric in enumerate(summary.results.metrics)
         }
         for entry, name in enumerate(summary.names)
     }
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def scenes_by_attribute(results: Results) -> dict[str, list[str]]:

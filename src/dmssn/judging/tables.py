@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from dmssn.judging.results import Entry
 from dmssn.judging.statistics import ROUNDING, Intervals
-from dmssn.judging.summary import BY_ATTRIBUTE, COMPARED, Summary, heading
+from dmssn.judging.summary import BY_ATTRIBUTE, COMPARED, VERDICTS, Summary, heading
 from dmssn.metric_names import low_is_better
 from dmssn.wording import counted
 
 NO_NUMBER = "-"
-VERDICTS = {1: "better", -1: "worse", 0: ""}
 
 
 @dataclass(frozen=True)
