@@ -35,9 +35,9 @@ benchmark-check: $(READY)
 	$(BIN)/dmssn scenes --benchmark v1 --seeds-only -o runs/benchmark-v1 --workers 2
 
 # docs/benchmark.md: every detector on the generated benchmark and, with REAL=FOLDER, on real cubes; half an
-# hour on two cores. Maps are kept in runs/leaderboard.
+# hour on two cores. Maps are kept in runs/leaderboard. ALSO=NAME=DETECTOR enters another detector.
 leaderboard: $(READY)
-	$(BIN)/python -m recipes.leaderboard $(if $(REAL),--real $(REAL))
+	$(BIN)/python -m recipes.leaderboard $(if $(REAL),--real $(REAL)) $(if $(ALSO),--also $(ALSO))
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -125,9 +125,26 @@ def test_variants_share_the_teachers_that_are_trained_alike():
         if (recipe := variant.recipe(OURS_ONLY)).detector.imitates
     }
     own = ("no-homogenization", "component-homogenization", "spatial-teacher", "published-rates")
-    assert owners == {"ours": "ours", "spatial-heads": "ours", "spectral-heads": "ours"} | {
-        name: name for name in own
-    }
+    alike = ("ours", "published-detector", "no-evidence", "sum-head", "no-coarse-loss")
+    alike += ("whole-spectra", "whole-pictures")
+    alike += ("spatial-heads", "spectral-heads", "position-attention")
+    assert owners == dict.fromkeys(alike, "ours") | {name: name for name in own}
+
+
+def test_a_recipe_without_a_teacher_is_compared_with_one():
+    lone = replace(OURS_ONLY, detector=DetectorConfig(reconstruct=0, distill=0))
+    assert "no-distillation" not in variants(lone)
+    variant = variants(lone)["distillation"]
+    assert variant.expected == "better"
+    assert variant.recipe(lone).detector.imitates
+    assert variants(lone)["spatial-teacher"].recipe(lone).detector.imitates
+
+
+def test_the_published_detector_is_the_one_of_the_published_recipe():
+    published = read_recipe(Recipe, find_recipe("published")).detector
+    found = variants(OURS_ONLY)["published-detector"].recipe(OURS_ONLY).detector
+    for key in ("evidence", "head", "coarse", "edge", "spectral_attention", "head_groups"):
+        assert getattr(found, key) == getattr(published, key)
 
 
 # What a run of them leaves

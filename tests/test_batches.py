@@ -1,5 +1,7 @@
 """Packed batches: rows, areas and maps fit; order and changes depend on seed and epoch alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -177,7 +179,7 @@ def test_more_processes_than_scenes_in_a_step_are_refused(scenes, batch):
 
 def test_a_change_depends_on_seed_epoch_and_scene_alone(prepared):
     def maps(seed, keys):
-        found = TrainingScenes(prepared, AugmentConfig(), seed)
+        found = TrainingScenes(prepared, AugmentConfig(), FitConfig(seed=seed))
         return [found[key].cube.region_map for key in keys]
 
     keys = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -239,7 +241,7 @@ def test_odd_scenes_wait_but_few_scenes_are_a_batch(prepared, batch, sizes):
 
 
 def test_training_scenes_are_those_of_the_training_split(prepared):
-    found = TrainingScenes(prepared, NEUTRAL, 0)
+    found = TrainingScenes(prepared, NEUTRAL, FitConfig())
     assert found.names == prepared.manifest.splits["train"]
     np.testing.assert_array_equal(found[0, 4].cube.spectra, scene(4).cube.spectra)
 
@@ -268,9 +270,16 @@ def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
     write_scene(tmp_path, first._replace(counted=half, mask=first.mask & half))
     splits = {"train": [first.cube.name], "val": [], "test": []}
     write_manifest(tmp_path, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
-    found = TrainingScenes(PreparedSet(tmp_path), AugmentConfig(), seed=3)
+    found = TrainingScenes(PreparedSet(tmp_path), AugmentConfig(), FitConfig(seed=3))
     for epoch in range(5):
         cube, mask, counted = found[epoch, 0]
         assert not (mask & ~counted).any()
         assert not (counted & (cube.region_map < 0)).any()
         assert 0 < counted.mean() < 1
+
+
+def test_views_are_of_another_side_in_the_last_tenth_of_the_epochs(prepared):
+    config = replace(NEUTRAL, crop=0.5, side=32, late_side=48)
+    found = TrainingScenes(prepared, config, FitConfig(epochs=20))
+    sides = [found[epoch, 0].mask.shape for epoch in range(20)]
+    assert sides == [(32, 32)] * 18 + [(48, 48)] * 2

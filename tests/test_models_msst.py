@@ -17,20 +17,23 @@ SMALL = MSSTConfig(
 )
 
 
+NETWORK = MSST(MSSTConfig(depths=(1, 1, 1, 1))).eval()
+
+
 @settings(deadline=None, max_examples=12)
 @given(height=st.integers(32, 70), width=st.integers(32, 70))
 def test_any_size_from_32_up_keeps_its_size(height: int, width: int) -> None:
-    network = MSST().eval()
     with torch.no_grad():
-        logits = network(torch.randn(1, 32, height, width))
+        logits, coarse = NETWORK(torch.randn(1, 32, height, width))
     assert logits.shape == (1, 1, height, width)
     assert logits.isfinite().all()
+    assert coarse == []
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47)])
 def test_small_and_uneven_sizes_train(size: tuple[int, int]) -> None:
     network = MSST(MSSTConfig(drop_path=0.0))
-    network(torch.randn(2, 32, *size)).square().mean().backward()
+    network(torch.randn(2, 32, *size))[0].square().mean().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -53,6 +56,10 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         MSSTConfig(channels=(32, 64, 96, 100))
     with pytest.raises(ValueError, match=r"head_groups must be one of 'both', .*, got 'spectra'"):
         MSSTConfig(head_groups="spectra")
+    with pytest.raises(ValueError, match="spectral_attention must be one of 'positions', 'chann"):
+        MSSTConfig(spectral_attention="bands")
+    with pytest.raises(ValueError, match="head must be one of 'sum', 'detail', got 'details'"):
+        MSSTConfig(head="details")
 
 
 def plain_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
@@ -101,6 +108,53 @@ def test_one_group_is_an_attention_over_positions() -> None:
     torch.testing.assert_close(attention(x)[0].flatten(1).T, wanted, atol=1e-5, rtol=1e-5)
 
 
+def plain_channel_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
+    """One head after the other: how alike two channels are is the cosine of their maps."""
+    channels = x.shape[1]
+    parts = [attention.query(x)[:, -channels:], attention.spectral_key(x)]
+    query, key, value = (
+        part.flatten(2).chunk(attention.heads, dim=1)
+        for part in (*parts, attention.spectral_value(x))
+    )
+    mixed = []
+    for head, (q, k, v) in enumerate(zip(query, key, value, strict=True)):
+        alike = torch.cosine_similarity(q[:, :, None], k[:, None], dim=-1)
+        mixed.append((attention.temperature[head] * alike).softmax(dim=-1) @ v)
+    return torch.cat(mixed, dim=1).reshape(x.shape)
+
+
+def test_attention_of_channels_is_that_of_their_cosines() -> None:
+    torch.manual_seed(0)
+    attention = Attention(64, 2, 4, 0.0, 0.0, "spectral", spectral_attention="channels").eval()
+    nn.init.uniform_(attention.temperature, 1, 9)
+    x = torch.randn(2, 64, 12, 8)
+    wanted = attention.project(plain_channel_attention(attention, x))
+    torch.testing.assert_close(attention(x), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_beside_attention_of_channels_the_spatial_group_is_as_it_was() -> None:
+    torch.manual_seed(0)
+    both = Attention(64, 2, 4, 0.0, 0.0, spectral_attention="channels").eval()
+    alone = Attention(64, 2, 4, 0.0, 0.0, "spatial").eval()
+    weights = {name: t for name, t in both.state_dict().items() if "spectral" not in name}
+    del weights["temperature"]
+    for name in ("query.weight", "query.bias"):
+        weights[name] = weights[name][:64]
+    weights["project.weight"] = weights["project.weight"][:, :64]
+    alone.load_state_dict(weights)
+    x = torch.randn(2, 64, 12, 8)
+    spectral = plain_channel_attention(both, x)
+    weighed = F.conv2d(spectral, both.project.weight[:, 64:])
+    torch.testing.assert_close(both(x), alone(x) + weighed, atol=1e-5, rtol=1e-4)
+
+
+def test_attention_of_channels_does_not_see_where_things_are() -> None:
+    torch.manual_seed(0)
+    attention = Attention(32, 1, 2, 0.0, 0.0, "spectral", spectral_attention="channels").eval()
+    x = torch.randn(1, 32, 6, 4)
+    torch.testing.assert_close(attention(x.flip(2)).flip(2), attention(x))
+
+
 def test_the_spatial_group_sees_neighbours_and_the_spectral_one_does_not() -> None:
     keys = {}
     for groups in ("spatial", "spectral"):
@@ -137,20 +191,22 @@ def test_the_attention_of_both_groups_has_the_published_parameters() -> None:
     assert names == [f"{part}.{kind}" for part in parts for kind in ("weight", "bias")]
 
 
+@pytest.mark.parametrize("weighed", ["positions", "channels"])
 @pytest.mark.parametrize("groups", ["both", "spatial", "spectral"])
-def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str) -> None:
+def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str, weighed: str) -> None:
     torch.manual_seed(0)
-    network = MSST(MSSTConfig(head_groups=groups, drop_path=0.0))
+    network = MSST(MSSTConfig(head_groups=groups, spectral_attention=weighed, drop_path=0.0))
     # Large enough for several keys in every stage: the share of a single one is always 1.
-    network(torch.randn(1, 32, 64, 72)).square().mean().backward()
+    network(torch.randn(1, 32, 64, 72))[0].square().mean().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         # A key's bias moves all scores of a query alike, which the softmax takes out.
         assert parameter.grad.any() or ("_key" in name and name.endswith("bias")), name
 
 
-def test_attention_drops_its_weights_in_training_only() -> None:
-    attention = Attention(32, 1, 2, dropout=0.0, attention_dropout=0.5)
+@pytest.mark.parametrize("groups", [(), ("spectral", "channels")])
+def test_attention_drops_its_weights_in_training_only(groups: tuple[str, ...]) -> None:
+    attention = Attention(32, 1, 2, 0.0, 0.5, *groups)
     x = torch.randn(1, 32, 8, 8)
     assert not torch.allclose(attention(x), attention(x))
     attention.eval()
@@ -216,34 +272,37 @@ def test_the_head_weighs_channels_as_if_after_interpolation() -> None:
 def test_memory_order_of_the_code_does_not_matter() -> None:
     network = MSST(SMALL).eval()
     code = torch.randn(2, 32, 40, 36)
-    torch.testing.assert_close(
-        network(code), network(code.to(memory_format=torch.channels_last)), atol=1e-5, rtol=1e-5
-    )
+    other = network(code.to(memory_format=torch.channels_last))[0]
+    torch.testing.assert_close(network(code)[0], other, atol=1e-5, rtol=1e-5)
 
 
 def test_images_of_a_batch_do_not_see_each_other() -> None:
     network = MSST(SMALL).eval()
     code = torch.randn(3, 32, 40, 36)
-    torch.testing.assert_close(network(code)[1:2], network(code[1:2]), atol=1e-5, rtol=1e-5)
+    together, alone = network(code)[0], network(code[1:2])[0]
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-5)
 
 
 def test_a_fresh_network_neither_saturates_nor_sees_nothing() -> None:
     torch.manual_seed(0)
     with torch.no_grad():
-        logits = MSST().eval()(torch.randn(2, 32, 64, 64))
+        logits, _ = MSST().eval()(torch.randn(2, 32, 64, 64))
     assert 0.05 < logits.std() < 5
     assert logits.mean().abs() < 5
 
 
+@pytest.mark.parametrize("kinds", [{}, {"head": "detail", "spectral_attention": "channels"}])
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # the tracer looks at one
-def test_what_is_traced_for_compiling_is_the_same():
+def test_what_is_traced_for_compiling_is_the_same(kinds: dict[str, str]) -> None:
     torch.manual_seed(0)
-    plain = MSST(MSSTConfig(depths=(1, 1, 1, 1), dropout=0, attention_dropout=0, drop_path=0))
+    still = {"dropout": 0.0, "attention_dropout": 0.0, "drop_path": 0.0}
+    plain = MSST(MSSTConfig(depths=(1, 1, 1, 1), **still, **kinds))
     traced = copy.deepcopy(plain)
     traced.compile(backend="eager")
     code = torch.randn(2, 32, 32, 40)
     for network in (plain, traced):
-        network(code).square().mean().backward()
+        logits, coarse = network(code)
+        sum(maps.square().mean() for maps in (logits, *coarse)).backward()
     torch.testing.assert_close(traced(code), plain(code))
     for one, other in zip(traced.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)

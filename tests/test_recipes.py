@@ -53,10 +53,10 @@ def test_the_recipes_of_published_sets_are_for_their_cameras():
 
 def test_generated_scenes_are_those_the_recipes_say():
     assert asdict(bundled("smoke").generate) == {
-        "count": 200, "size": 96, "bands": 32, "seed": 7, "cubes": "seeds",
+        "count": 200, "size": 96, "least_size": 0, "bands": 32, "seed": 7, "cubes": "seeds",
     }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
-        "count": 1500, "size": 256, "bands": 0, "seed": 2027, "cubes": "seeds",
+        "count": 640, "size": 384, "least_size": 96, "bands": 0, "seed": 2031, "cubes": "seeds",
     }  # fmt: skip
 
 
@@ -76,6 +76,8 @@ def test_the_published_recipe_holds_the_published_numbers():
     stage = recipe.detector
     assert (stage.dropout, stage.attention_dropout, stage.drop_path) == (0.3, 0.3, 0.3)
     assert (stage.segment, stage.reconstruct, stage.distill, stage.l1) == (1, 1, 1, 0)
+    assert (stage.evidence, stage.head, stage.coarse, stage.edge) == (False, "sum", 0, 0)
+    assert stage.spectral_attention == "positions"
     assert recipe.teacher.augment == stage.augment == AugmentConfig()
     assert (AugmentConfig().shrink, AugmentConfig().enlarge, AugmentConfig().rotation) == (
         0.5, 1.5, 180,

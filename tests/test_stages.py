@@ -129,18 +129,18 @@ def test_a_detector_learns_and_its_checkpoint_tells_all(prepared, teacher, tmp_p
     assert lines[-1]["score"] == pytest.approx(lines[-1]["val/f_mean"] - lines[-1]["val/mae"])
     header, tensors = checkpoint.load(folder / "best.safetensors", "detector")
     rates = {"dropout", "attention_dropout", "drop_path"}
-    assert set(header.model["msst"]) == {"head_groups", *rates}
+    assert set(header.model["msst"]) == {"head", "head_groups", "spectral_attention", *rates}
     assert header.model["encoder"] == "student"
     assert header.metrics["score"] == max(line["score"] for line in lines)
     assert header.provenance["recipe"]["detector"]["teacher"] == str(teacher)
-    DMSSN(BANDS).load_state_dict(tensors)
+    DMSSN.described(BANDS, header.model).load_state_dict(tensors)
 
 
 def test_the_validation_metrics_are_those_of_the_saved_weights(prepared, teacher, tmp_path):
     recipe = recipe_of(prepared, ema=0.5, epochs=2)
     folder = fit_detector(recipe, tmp_path / "run", teacher)
     header, tensors = checkpoint.load(folder / "last.safetensors", "detector")
-    network = DMSSN(BANDS)
+    network = DMSSN.described(BANDS, header.model)
     network.load_state_dict(tensors)
     scored = scored_on_val(network.eval(), PreparedSet(prepared), recipe.detector.fit)
     for name, value in scored.items():
@@ -300,12 +300,29 @@ def test_fine_tuning_starts_from_the_weights_it_is_given(prepared, teacher, tmp_
         assert torch.equal(tensor, tensors[name]), name
 
 
+def other_detector(folder, bands):
+    """A checkpoint of the recipe's network, not trained, of other bands."""
+    config = DetectorConfig()
+    sizes = {name: getattr(config, name) for name in ("head", "head_groups", "spectral_attention")}
+    model = {"encoder": "student", "evidence": config.evidence, "msst": sizes}
+    network = DMSSN.described(bands, model)
+    path = folder / "other.safetensors"
+    header = checkpoint.Header(stage="detector", bands=bands, model=model)
+    checkpoint.save(path, header, network.state_dict())
+    return path
+
+
 def test_weights_of_another_stage_or_size_are_no_start(prepared, teacher, tmp_path):
     recipe = recipe_of(prepared)
     with pytest.raises(ValueError, match="a teacher checkpoint, a detector one is needed"):
         fit_detector(recipe, tmp_path / "run", teacher, init=teacher)
-    with pytest.raises(ValueError, match=r"dmssn\.safetensors: not weights .*: size mismatch"):
-        fit_detector(recipe, tmp_path / "run", teacher, init=Path("dmssn"))  # of 64 bands
+    published = replace(recipe, detector=replace(recipe.detector, head="sum", evidence=False))
+    said = r"detector\.evidence = (True|False), the recipe's has (True|False); set it alike"
+    with pytest.raises(ValueError, match=said):
+        fit_detector(published, tmp_path / "run", teacher, init=other_detector(tmp_path, 64))
+    with pytest.raises(ValueError, match=r"other\.safetensors: not weights .*: size mismatch"):
+        fit_detector(recipe, tmp_path / "run", teacher, init=other_detector(tmp_path, 64))
+    (tmp_path / "other.safetensors").unlink()
     wide = replace(recipe, teacher=replace(recipe.teacher, spatial=True))
     with pytest.raises(ValueError, match="not weights of this network: Missing key"):
         fit_teacher(wide, tmp_path / "run", init=teacher)

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,6 +22,10 @@ from dmssn.distributed import World
 from dmssn.models.autoencoder import Packing
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.store import PreparedSet, Scene
+from dmssn.views import random_view
+
+LATE_PART = 10
+"""Epochs over this many are late ones, of larger views."""
 
 
 class Amounts(NamedTuple):
@@ -128,12 +133,13 @@ class TrainingScenes(Dataset[Scene | Exception]):
     Neither the number of workers nor where a run was resumed moves it.
     """
 
-    def __init__(self, prepared: PreparedSet, config: AugmentConfig, seed: int) -> None:
+    def __init__(self, prepared: PreparedSet, config: AugmentConfig, fit: FitConfig) -> None:
         """The scenes of the set's training split."""
         self.prepared = prepared
         self.names = prepared.names("train")
         self.config = config
-        self.seed = seed
+        self.seed = fit.seed
+        self.late = fit.epochs - fit.epochs // LATE_PART
 
     def __getitem__(self, key: tuple[int, int]) -> Scene | Exception:
         """The scene of an index, as it is in an epoch: (epoch, index); or why it cannot be had."""
@@ -145,10 +151,14 @@ class TrainingScenes(Dataset[Scene | Exception]):
     def _scene(self, epoch: int, index: int) -> Scene:
         cube, mask, counted = self.prepared.read(self.names[index])
         generator = np.random.default_rng([self.seed, epoch, index])
+        config = self.config
+        if config.late_side and epoch >= self.late:
+            config = replace(config, side=config.late_side)
+        planes = mask if counted is None else np.stack([mask, counted], axis=2)
+        cube, planes = augment(cube, planes, config, generator)
+        cube, planes = random_view(cube, planes, config, generator)
         if counted is None:
-            return Scene(*augment(cube, mask, self.config, generator))
-        planes = np.stack([mask, counted], axis=2)
-        cube, planes = augment(cube, planes, self.config, generator)
+            return Scene(cube, planes)
         return Scene(cube, planes[:, :, 0], planes[:, :, 1])
 
 
@@ -210,7 +220,7 @@ class TrainingSteps:
         pin: bool = False,
     ) -> None:
         """Raises SettingError as ``EpochOrder`` does; ``pin`` puts batches in pinned memory."""
-        scenes = TrainingScenes(prepared, augmentation, fit.seed)
+        scenes = TrainingScenes(prepared, augmentation, fit)
         self._order = EpochOrder(len(scenes.names), fit, world or World())
         self.per_epoch = self._order.steps
         self._loader: DataLoader[Any] = DataLoader(

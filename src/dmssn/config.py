@@ -101,7 +101,24 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """Random changes of training scenes; the defaults are the published ones."""
+    """Random changes of training scenes; the defaults are the published ones.
+
+    A scene is warped (``flips`` to ``enlarge``), then a view of it is taken (``crop`` to
+    ``window``).
+    """
+
+    crop: float = 1.0
+    """Smallest part of a picture's side that is taken, anywhere in it; 1 takes all (published)."""
+    side: int = 0
+    """Pixels a side of what is taken; 0: as many as the prepared scenes have (published)."""
+    late_side: int = 0
+    """Likewise in the last tenth of the epochs, for a network that will run on larger maps than it
+    can be trained on all the time; 0: ``side`` to the end."""
+    turns: bool = False
+    """Turned by 0, 90, 180 or 270 degrees and mirrored or not, eight ways (published: no)."""
+    window: float = 1.0
+    """Smallest part of the bands that is taken; of half of all also fewer bands, down to 3. 1 takes
+    all (published)."""
 
     flips: bool = True
     """Left-right and up-down, each with probability 0.5."""
@@ -114,6 +131,11 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        _from("crop", self.crop, 0.1, 1)
+        for name in ("side", "late_side"):
+            if getattr(self, name) != 0:
+                _at_least(name, getattr(self, name), 32)
+        _from("window", self.window, 0.05, 1)
         _from("rotation", self.rotation, 0, 180)
         _from("shrink", self.shrink, 0.1, 1)
         _from("enlarge", self.enlarge, 1, 10)
@@ -200,6 +222,11 @@ class DetectorConfig:
     """Run folder or checkpoint of the teacher; needed unless ``distill`` is 0."""
     segment: float = 1.0
     """Of binary cross-entropy, 1 - SSIM and 1 - IoU."""
+    edge: float = 0.0
+    """How much more pixels at the edges of objects count in the cross-entropy (published: 0)."""
+    coarse: float = 0.5
+    """Of the cross-entropy of each stage of the transformer; for a head that has them
+    (published: 0)."""
     reconstruct: float = 1.0
     """Of SmoothL1 and the spectral angle of the student's reconstruction."""
     distill: float = 1.0
@@ -213,6 +240,14 @@ class DetectorConfig:
     not trained: nothing is reconstructed or distilled."""
     head_groups: Literal["both", "spatial", "spectral"] = "both"
     """Which of the transformer's two head groups there are."""
+    spectral_attention: Literal["positions", "channels"] = "channels"
+    """What the spectral head group weighs against each other (published: positions)."""
+    head: Literal["sum", "detail"] = "detail"
+    """What makes the map of the transformer's stages: their sum, as published, or a head that goes
+    down to single pixels with the code beside it."""
+    evidence: bool = True
+    """Give the transformer, beside the code, what classical detectors measure of each region
+    (published: no)."""
     dropout: float = 0.3
     attention_dropout: float = 0.3
     drop_path: float = 0.3
@@ -229,7 +264,7 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        for name in ("segment", "reconstruct", "distill", "l1"):
+        for name in ("segment", "edge", "coarse", "reconstruct", "distill", "l1"):
             _at_least(name, getattr(self, name), 0)
         if not (self.segment or self.reconstruct or self.distill or self.l1):
             raise SettingError("segment must be above 0, or another weight of a loss; all are 0")
@@ -253,6 +288,8 @@ class GenerateConfig:
     """Scenes; 0: the scenes are there already."""
     size: int = 256
     """Side of a scene, in pixels."""
+    least_size: int = 0
+    """Height and width of each scene are its own, from this to ``size``; 0: all are ``size``."""
     bands: int = 0
     """Bands of every scene; 0 gives each its own number, 20 to 600."""
     seed: int = 0
@@ -266,6 +303,8 @@ class GenerateConfig:
         _at_least("count", self.count, 0)
         _from("seed", self.seed, 0, MOST_SCENE_SEED)
         _from("size", self.size, *SCENE_SIDES)
+        if self.least_size != 0:
+            _from("least_size", self.least_size, SCENE_SIDES[0], self.size)
         if self.bands != 0:
             _from("bands", self.bands, *SCENE_BANDS)
 

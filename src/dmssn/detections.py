@@ -25,7 +25,8 @@ class Detection:
         saliency: Float32 of shape (H, W) in [0, 1], at the cube's own size; 0 where a pixel is
             invalid.
         bands_said: How the cube's bands were used, a sentence.
-        regions: The homogenized cube that a network saw; None of a classical detector.
+        regions: The homogenized cube that a network saw, of several sizes the first; None of a
+            classical detector.
         picture: The cube in colour, sRGB of shape (H, W, 3); None when it was not asked for.
         notes: What should be known of this map, one sentence each.
     """
@@ -57,8 +58,9 @@ class Detector(ABC):
         """Saliency of each pixel.
 
         Args:
-            cube: In memory or in a file (``dmssn.readers.open_cube``), which is read once, a block
-                of rows at a time. Any size; any number of bands, of which a network needs 3.
+            cube: In memory or in a file (``dmssn.readers.open_cube``), which is read a block of
+                rows at a time: once, or once for each size of a network that has several. Any
+                size; any number of bands, of which a network needs 3.
 
         Returns:
             Float32 of shape (H, W) in [0, 1]; 0 where a pixel is invalid.

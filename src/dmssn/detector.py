@@ -4,6 +4,8 @@ Letters: H rows, W columns, B bands, S side of the network's square.
 """
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from dmssn import __version__, checkpoint
+from dmssn import __version__, checkpoint, detector_settings
 from dmssn.baselines.catalogue import CLASSICAL, classical
 from dmssn.batches import pack_cube
 from dmssn.checkpoint import Header
@@ -23,7 +26,6 @@ from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector, Kind
 from dmssn.devices import choose_device, is_out_of_memory
 from dmssn.files import fingerprint
-from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.preparing import Statistics, homogenize, match_bands
 from dmssn.recipes import from_table
@@ -47,26 +49,40 @@ class NetworkDetector(Detector):
         header: Of its checkpoint.
         network: Its weights loaded.
         device: Where the network runs.
+        sizes: Sides cubes are prepared at, in pixels, in place of the header's; the map is the
+            mean of those of each.
     """
 
     kind: ClassVar[Kind] = "network"
 
-    def __init__(self, name: str, header: Header, network: DMSSN, device: torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        header: Header,
+        network: DMSSN,
+        device: torch.device,
+        sizes: Sequence[int] = (),
+    ) -> None:
         """``load_detector`` makes detectors."""
         self.name = name
         self.version = str(header.provenance.get("version", "unknown"))
         self.parameters = sum(weight.numel() for weight in network.parameters())
-        self.settings = header.prepare
+        self.settings = detector_settings.told(header.prepare, sizes)
         self.header = header
         self.network = network.to(device).eval()
         self.device = device
-        self._config = from_table(PrepareConfig, header.prepare)
+        config = from_table(PrepareConfig, header.prepare)
+        self.sizes = tuple(sizes) or (config.size,)
+        self._configs = [replace(config, size=side) for side in self.sizes]
         self._wavelengths_nm = _array(header.wavelengths_nm)
         mean, std = _array(header.mean), _array(header.std)
         self._statistics = None if mean is None or std is None else Statistics(mean, std)
 
     def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:
-        """As ``Detector.detect``; the cube is read once and never held as a whole."""
+        """As ``Detector.detect``; the cube is read once for each size, never held as a whole.
+
+        Time and reading are those of all sizes together. The regions are those of the first.
+        """
         try:
             return self._detect(cube, picture=picture)
         except RuntimeError as error:
@@ -80,17 +96,33 @@ class NetworkDetector(Detector):
     def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
         bands, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
         colours = palette(cube.shape[2], cube.wavelengths_nm) if picture else None
-        found = survey(cube, self._config.size, bands, None if colours is None else colours.weights)
-        regions = homogenize(found, self._config, self._statistics)
-        saliency = np.clip(resize(self._saliency(regions), *found.valid.shape), 0, 1)
-        saliency[~found.valid] = 0
+        weights = None if colours is None else colours.weights
+        first, *others = self._configs
+        saliency, regions, painted = self._at(cube, first, bands, weights)
+        for config in others:
+            saliency += self._at(cube, config, bands)[0]
+        saliency /= len(self._configs)
         shown = None
-        if colours is not None and found.colours is not None:
-            shown = paint(found.colours, true=colours.true)
+        if colours is not None and painted is not None:
+            shown = paint(painted, true=colours.true)
         return Detection(saliency, said, regions, shown)
 
+    def _at(
+        self,
+        cube: RowSource,
+        config: PrepareConfig,
+        bands: csr_array | None,
+        weights: csr_array | None = None,
+    ) -> tuple[NDArray[np.float32], RegionCube, NDArray[np.float32] | None]:
+        """Saliency at the cube's own size by way of one side; the regions; colours if wanted."""
+        found = survey(cube, config.size, bands, weights)
+        regions = homogenize(found, config, self._statistics)
+        saliency = np.clip(resize(self._saliency(regions), *found.valid.shape), 0, 1)
+        saliency[~found.valid] = 0
+        return saliency, regions, found.colours
+
     def on_regions(self, regions: RegionCube) -> NDArray[np.float32]:
-        """Saliency of a cube that was homogenized before, with this detector's settings.
+        """Saliency of a cube that was homogenized before, at the one size it has.
 
         Args:
             regions: Of as many bands as the network has.
@@ -99,8 +131,13 @@ class NetworkDetector(Detector):
             Float32 of shape (S, S) in [0, 1], at the size of the region map; 0 outside.
 
         Raises:
-            ValueError: It has other bands.
+            ValueError: It has other bands, or the detector is one of several sizes.
         """
+        if len(self.sizes) > 1:
+            raise ValueError(
+                f"{regions.name}: homogenized at one size, {self.name} needs the cube itself; "
+                "give the detector one size"
+            )
         if regions.spectra.shape[1] != self.header.bands:
             raise ValueError(
                 f"{regions.name}: {regions.spectra.shape[1]} bands, {self.name} was trained on "
@@ -130,7 +167,9 @@ def load_detector(
     Args:
         name_or_file: Name of one that comes with the package (``detector_names``), a classical
             one's with settings if need be (``local-rx:inner=5:outer=15``); a checkpoint file, or
-            the folder of a finished run. The default is the network that comes with the package.
+            the folder of a finished run. A trained one's may end in the sides cubes are prepared
+            at, in pixels, in place of the one it was trained at (``dmssn:sizes=256+384``): its
+            map is the mean of theirs. The default is the network that comes with the package.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; classical detectors run on the CPU.
 
     Raises:
@@ -149,15 +188,12 @@ def load_network(
 ) -> NetworkDetector:
     """Load a trained detector: as ``load_detector``, of those alone."""
     chosen = choose_device(device)
-    name, path = find_checkpoint(os.fspath(name_or_file))
+    text = os.fspath(name_or_file)
+    (name, path), sizes = find_checkpoint(text), sizes_of(text)
     header, tensors = checkpoint.load(path, "detector")
     try:
-        network = DMSSN(
-            header.bands,
-            config=MSSTConfig(**header.model.get("msst", {})),
-            encoder=header.model.get("encoder", "student"),
-        )
-        detector = NetworkDetector(name, header, network, chosen)
+        network = DMSSN.described(header.bands, header.model)
+        detector = NetworkDetector(name, header, network, chosen, sizes)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{path}: its header describes no detector ({error}); copy or train it again"
@@ -173,13 +209,40 @@ def detector_names() -> list[str]:
 
 def is_classical(text: str) -> bool:
     """Whether a text names a classical detector; a file or run of that name goes before it."""
+    return text.partition(":")[0] in CLASSICAL and not _is_file(split_settings(text)[0])
+
+
+def split_settings(text: str) -> tuple[str, list[str]]:
+    """A trained detector's name, file or run folder, and the settings behind it.
+
+    Only an ending after a colon is settings, and a file or run of the very name has none.
+    """
+    return detector_settings.split(text, lambda base: base in SHIPPED or _is_file(base))
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """Sides that a trained detector's text asks for, in pixels; none for its checkpoint's own.
+
+    Raises:
+        SettingError: It has no such setting, or the value cannot be.
+    """
+    return detector_settings.read_sizes(*split_settings(text))
+
+
+def absolute(text: str) -> str:
+    """A detector's text that means the same in any folder."""
+    base, settings = split_settings(text)
+    return ":".join([str(Path(base).absolute()), *settings]) if _is_file(base) else text
+
+
+def _is_file(text: str) -> bool:
+    """Whether a text without settings is a file, or the folder of a finished run."""
     path = Path(text)
-    there = path.is_file() or (path / BEST).is_file()
-    return text.partition(":")[0] in CLASSICAL and not there
+    return path.is_file() or (path / BEST).is_file()
 
 
 def identity(text: str) -> str:
-    """What changes when a detector does: its file; or its settings and the program it is part of.
+    """What changes when a detector does: its file and sizes; or its settings and the program.
 
     Raises:
         SettingError: There is no such detector, or it has no such setting.
@@ -187,15 +250,25 @@ def identity(text: str) -> str:
     if is_classical(text):
         method, settings = classical(text)
         return f"{method.name} {settings} of dmssn {__version__}"
-    return fingerprint(find_checkpoint(text)[1])
+    file = fingerprint(find_checkpoint(text)[1])
+    return detector_settings.with_sizes(file, sizes_of(text))
 
 
 def find_checkpoint(text: str) -> tuple[str, Path]:
     """Name and checkpoint file of a name, a file or a run folder; a file of a name's name wins.
 
+    Settings may follow, and the name in outputs shows them (``mine:sizes=320``).
+
     Raises:
-        SettingError: There is no such name or file.
+        SettingError: There is no such name or file, or it has no such setting.
     """
+    base, settings = split_settings(text)
+    name, path = _find(base)
+    return detector_settings.with_sizes(name, detector_settings.read_sizes(base, settings)), path
+
+
+def _find(text: str) -> tuple[str, Path]:
+    """As ``find_checkpoint``, of a text without settings."""
     path = Path(text)
     if path.is_dir() and (path / BEST).is_file():
         return path.resolve().name, path / BEST

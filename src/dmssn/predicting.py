@@ -14,7 +14,14 @@ from dmssn.cube import RowSource
 from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
 from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.detections import Detection, Detector
-from dmssn.detector import DEFAULT, find_checkpoint, identity, is_classical, load_detector
+from dmssn.detector import (
+    DEFAULT,
+    absolute,
+    find_checkpoint,
+    identity,
+    is_classical,
+    load_detector,
+)
 from dmssn.files import make_folder
 from dmssn.labour import Labour, part_of
 from dmssn.progress import track
@@ -78,7 +85,7 @@ def predict_all(
         require_units(named, (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
         cubes, output = [path.absolute() for path in cubes], output.absolute()
-        named = str(Path(named).absolute()) if Path(named).exists() else named
+        named = absolute(named)
     job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {})
     make_folder(output)
     mine = part_of(cubes, labour.shard)

@@ -46,6 +46,8 @@ class SceneSettings:
         attributes: Codes asked of every scene.
         stream: Scenes to train on, or a benchmark, whose other settings are fixed.
         cubes: Whether cubes are written, or what they are drawn from.
+        least_side: Height and width of each scene are its own, from this to ``height`` and
+            ``width``, as many of each octave; None makes all scenes of one size.
     """
 
     count: int
@@ -56,18 +58,32 @@ class SceneSettings:
     attributes: tuple[str, ...] = ()
     stream: Stream = "train"
     cubes: Literal["files", "seeds"] = "files"
+    least_side: int | None = None
 
     def request(self, index: int) -> SceneRequest:
         """What a scene of the folder is drawn from."""
         if self.stream != "train":
             return benchmark_request(self.stream, index)
+        height, width = self._sides(index)
         return SceneRequest(
             seed=scene_seed(self.seed, index),
-            height=self.height,
-            width=self.width,
+            height=height,
+            width=width,
             bands=self.bands,
             attributes=self.attributes,
         )
+
+    def _sides(self, index: int) -> tuple[int, int]:
+        """Height and width of a scene."""
+        if (least := self.least_side) is None:
+            return self.height, self.width
+        # The 1 tells it from the scene's own seed; a 0 would not.
+        drawn = np.random.SeedSequence([self.seed, index, 1]).generate_state(2, np.uint64) / 2**64
+        height, width = (
+            round(least * (most / least) ** float(share))
+            for most, share in zip((self.height, self.width), drawn, strict=True)
+        )
+        return height, width
 
     def draw(self, index: int, name: str) -> Scene:
         """Make a scene of the folder; one of a benchmark is compared with the one it should be.
@@ -141,6 +157,7 @@ def generate(config: GenerateConfig, folder: Path, workers: int = 1) -> list[dic
         bands=config.bands or None,
         seed=config.seed,
         cubes=config.cubes,
+        least_side=config.least_size or None,
     )
     return write_scenes(settings, folder, workers)
 
@@ -181,6 +198,8 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
 
 def _head(settings: SceneSettings) -> dict[str, Any]:
     told = asdict(settings) | {"attributes": list(settings.attributes)}  # as JSON has it
+    if settings.least_side is None:  # as folders of one size have always told it
+        del told["least_side"]
     return {"format": FORMAT, "settings": told}
 
 

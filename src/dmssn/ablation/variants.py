@@ -18,6 +18,15 @@ PUBLISHED_FACTOR = {"teacher": 0.1, "detector": 0.6}
 """What the published rates fall by every ``PUBLISHED_STEP`` epochs."""
 PUBLISHED_STEP = 10
 PUBLISHED_RATE = {"teacher": 0.004, "detector": 0.06}
+PUBLISHED_DETECTOR = {
+    "detector.evidence": False,
+    "detector.head": "sum",
+    "detector.coarse": 0.0,
+    "detector.edge": 0.0,
+    "detector.spectral_attention": "positions",
+}
+"""What makes the saliency network that of the published code; its training is another matter."""
+DISTILLED = {"detector.reconstruct": 1.0, "detector.distill": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +68,44 @@ def variants(ours: Recipe) -> dict[str, Variant]:
     found = [
         Variant(name=OURS, says="the recipe as it is", changes={}),
         Variant(
+            name="published-detector",
+            says="the transformer as published: no evidence, its stages summed and not supervised",
+            changes=PUBLISHED_DETECTOR,
+            claim="This project's own claim: the detector is better than the published one trained "
+            "in the same way.",
+        ),
+        Variant(
+            name="no-evidence",
+            says="the transformer reads the code alone",
+            changes={"detector.evidence": False},
+            claim="This project's own claim: what classical detectors measure of the table helps.",
+        ),
+        Variant(
+            name="sum-head",
+            says="the stages are summed, as published, and not supervised",
+            changes={"detector.head": "sum", "detector.coarse": 0.0},
+            claim="This project's own claim: a head that goes down to single pixels helps.",
+        ),
+        Variant(
+            name="no-coarse-loss",
+            says="the stages of the transformer are not supervised",
+            changes={"detector.coarse": 0.0},
+            claim="This project's own claim: deep supervision helps.",
+        ),
+        Variant(
+            name="whole-spectra",
+            says="spectra are never cut, nor brought to fewer bands, in training",
+            changes={"detector.augment.window": 1.0},
+            claim="This project's own claim: random windows of the spectrum help with cameras that "
+            "were not trained on.",
+        ),
+        Variant(
+            name="whole-pictures",
+            says="no part of a picture is enlarged in training",
+            changes={"detector.augment.crop": 1.0},
+            claim="This project's own claim: views of parts of a scene help.",
+        ),
+        Variant(
             name="no-homogenization",
             says="every pixel keeps its own spectrum",
             changes={"prepare.homogenize": "none"},
@@ -71,16 +118,11 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             claim="A region is a connected piece of a component: averaging over whole components, "
             "which takes no note of place, is worse.",
         ),
-        Variant(
-            name="no-distillation",
-            says="the student has no teacher",
-            changes={"detector.distill": 0.0},
-            claim="The student learns a better code by imitating a heavy teacher than alone.",
-        ),
+        _distillation(ours),
         Variant(
             name="spatial-teacher",
-            says="the teacher's depthwise 3x3 convolutions are connected",
-            changes={"teacher.spatial": True},
+            says="the student imitates a teacher whose depthwise 3x3 convolutions are connected",
+            changes={"teacher.spatial": True, **DISTILLED},
             claim="The teacher was drawn with a branch that looks at neighbouring pixels, which "
             "the published code leaves dead: connected, it teaches better.",
             expected="better",
@@ -96,6 +138,12 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             says=f"the transformer has the spectral head group alone: {half}",
             changes={"detector.head_groups": "spectral"},
             claim=f"{heads} the spectral one alone.",
+        ),
+        Variant(
+            name="position-attention",
+            says="the spectral head group weighs positions, as published",
+            changes={"detector.spectral_attention": "positions"},
+            claim="This project's own claim: a spectral group that weighs channels is better.",
         ),
         Variant(
             name="pca",
@@ -119,6 +167,25 @@ def variants(ours: Recipe) -> dict[str, Variant]:
         ),
     ]
     return {variant.name: variant for variant in found}
+
+
+def _distillation(ours: Recipe) -> Variant:
+    """Without a teacher where ``ours`` has one, with one where it has not."""
+    claim = "The student learns a better code by imitating a heavy teacher than alone."
+    if ours.detector.imitates:
+        return Variant(
+            name="no-distillation",
+            says="the student has no teacher",
+            changes={"detector.distill": 0.0},
+            claim=claim,
+        )
+    return Variant(
+        name="distillation",
+        says="the student reconstructs spectra, and imitates a teacher",
+        changes=DISTILLED,
+        claim=claim,
+        expected="better",
+    )
 
 
 def _published(ours: Recipe) -> dict[str, Any]:

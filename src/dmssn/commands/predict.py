@@ -38,7 +38,8 @@ def main(
         cubes: Cube files, folders of one-band pictures, or folders of cubes.
         output: Folder for all that is written.
         detector: Name of a detector, a checkpoint file or a run folder; by default the one that
-            comes with the program.
+            comes with the program. Settings follow a colon: dmssn:sizes=256+384 is the mean of a
+            trained detector's maps at squares of these sides, and takes the time of both.
         save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps); several by
             commas or spaces.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.

@@ -7,7 +7,7 @@ import numpy as np
 
 from dmssn.checkpoint import read_header
 from dmssn.config import PrepareConfig, SettingError
-from dmssn.detector import find_checkpoint, is_classical
+from dmssn.detector import find_checkpoint, is_classical, sizes_of
 from dmssn.evaluation import find_maps
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.scenes import FileScene
@@ -46,10 +46,13 @@ def _differences(detector: str, prepared: Manifest) -> list[str]:
     """How a network's scenes were prepared otherwise than a set, in words."""
     header = read_header(find_checkpoint(detector)[1], "detector")
     theirs, ours = (from_table(PrepareConfig, how.prepare) for how in (header, prepared))
+    used = {key: getattr(theirs, key) for key in to_table(theirs)}
+    if sizes := sizes_of(detector):
+        used["size"] = sizes[0] if len(sizes) == 1 else "+".join(map(str, sizes))
     told = [
-        f"{key} {getattr(theirs, key)}, not {getattr(ours, key)}"
-        for key in to_table(theirs)
-        if getattr(theirs, key) != getattr(ours, key)
+        f"{key} {value}, not {getattr(ours, key)}"
+        for key, value in used.items()
+        if value != getattr(ours, key)
     ]
     if header.bands != prepared.bands:
         told.append(f"{header.bands} bands, not {prepared.bands}")

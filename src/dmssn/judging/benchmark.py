@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from dmssn import __version__
 from dmssn.baselines.catalogue import classical
 from dmssn.config import SettingError
-from dmssn.detector import find_checkpoint, is_classical
+from dmssn.detector import find_checkpoint, is_classical, split_settings
 from dmssn.files import LOCK, locked, make_folder
 from dmssn.judging.admitting import check, require_fit, some, their_maps
 from dmssn.judging.contestants import Contestant
@@ -203,7 +203,8 @@ def _entry(one: Contestant, records: Records) -> Entry:
         chosen = ", ".join(f"{key} {value}" for key, value in settings.items())
         about = f"{method.title} ({chosen})" if chosen else method.title
     else:
-        about = f"{find_checkpoint(one.detector)[0]}, run at {settings['size']} pixels a side"
+        checkpoint = find_checkpoint(split_settings(one.detector)[0])[0]
+        about = f"{checkpoint}, run at {_sides_said(settings)}"
     return Entry(
         name=one.name,
         kind=told[0]["kind"],
@@ -214,6 +215,14 @@ def _entry(one: Contestant, records: Records) -> Entry:
         memory=_most([record["memory"] for record in told]),
         gpu_memory=_most([record["gpu_memory"] for record in told]),
     )
+
+
+def _sides_said(settings: Mapping[str, Any]) -> str:
+    """The sides a network's cubes were prepared at."""
+    *others, last = settings.get("sizes") or [settings["size"]]
+    if not others:
+        return f"{last} pixels a side"
+    return f"{', '.join(map(str, others))} and {last} pixels a side, the maps averaged"
 
 
 def _most(values: Sequence[int | None]) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmssn.config import SettingError
-from dmssn.detector import find_checkpoint, identity, is_classical
+from dmssn.detector import find_checkpoint, identity, is_classical, split_settings
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,25 @@ def contestants(detectors: Sequence[str], maps: Sequence[str]) -> list[Contestan
 
 def _parts(word: str) -> list[str]:
     """The detectors of a word, between commas; a file's name may hold one."""
-    path = word.partition("=")[2] or word
-    return [word] if Path(path).exists() else [part for part in word.split(",") if part]
+    if _exists(word) or _exists(word.partition("=")[2]):
+        return [word]
+    return [part for part in word.split(",") if part]
 
 
 def _detector(word: str) -> Contestant:
     name, is_named, text = word.partition("=")
     # In `local-rx:inner=5` the sign belongs to a setting; a file's name may hold one, too.
-    if not is_named or ":" in name or Path(word).exists():
+    if not is_named or ":" in name or _exists(word):
         name, text = "", word
     identity(text)  # an error here is one of the option, before any work
     if not name:
         name = text if is_classical(text) else find_checkpoint(text)[0]
     return Contestant(name, detector=text)
+
+
+def _exists(word: str) -> bool:
+    """Whether a word is one path that is there, with settings behind it or without."""
+    base, settings = split_settings(word)
+    # A comma behind the path is one between detectors.
+    path = word if "," in "".join(settings) else base
+    return bool(word) and Path(path).exists()

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 HeadGroups = Literal["both", "spatial", "spectral"]
 """Which groups of heads an attention has."""
+SpectralAttention = Literal["positions", "channels"]
+"""What the spectral group weighs against each other."""
 
 
 class Dropout(nn.Dropout):
@@ -50,27 +52,37 @@ class Attention(nn.Module):
         dropout: float,
         attention_dropout: float,
         head_groups: HeadGroups = "both",
+        spectral_attention: SpectralAttention = "positions",
     ) -> None:
         """``heads`` is that of one group; each group attends with all the channels."""
         super().__init__()
-        self.heads = heads
+        self.heads, self.channels = heads, channels
         self.groups = 2 if head_groups == "both" else 1
         spatial, spectral = head_groups != "spectral", head_groups != "spatial"
         self.query = nn.Conv2d(channels, self.groups * channels, kernel_size=1)
+        # Of channels all positions are taken, each as it is.
+        of_channels = spectral and spectral_attention == "channels"
         # At a height or width that the reduction does not divide, the last rows or columns
         # become no keys, as in the published network.
-        self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
+        self.reduce: nn.Conv2d | None = None
+        if spatial or not of_channels:
+            self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
         self.spatial_key = _depthwise_separable(channels) if spatial else None
         self.spatial_value = _depthwise_separable(channels) if spatial else None
         self.spectral_key = nn.Conv2d(channels, channels, kernel_size=1) if spectral else None
         self.spectral_value = nn.Conv2d(channels, channels, kernel_size=1) if spectral else None
         self.project = nn.Conv2d(self.groups * channels, channels, kernel_size=1)
+        # Cross-covariance attention (El-Nouby et al., NeurIPS 2021) has one a head.
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1)) if of_channels else None
         self.attention_dropout = Dropout(attention_dropout)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
+        if self.temperature is not None:
+            return self._of_channels(x)
         images, _, height, width = x.shape
+        assert self.reduce is not None
         reduced = self.reduce(x)
         keys = (self.spatial_key, self.spectral_key)
         values = (self.spatial_value, self.spectral_value)
@@ -79,6 +91,30 @@ class Attention(nn.Module):
         mixed = self._attend(*(self._split(part) for part in (self.query(x), key, value)))
         mixed = mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
         projected: Tensor = self.dropout(self.project(mixed))
+        return projected
+
+    def _of_channels(self, x: Tensor) -> Tensor:
+        """As ``forward``, the spectral group weighing channels."""
+        images, channels, height, width = x.shape
+        assert self.temperature is not None
+        assert self.spectral_key is not None
+        assert self.spectral_value is not None
+        mixed = []
+        query = self.query(x)
+        if self.spatial_key is not None and self.spatial_value is not None:
+            assert self.reduce is not None
+            reduced = self.reduce(x)
+            parts = (query[:, :channels], self.spatial_key(reduced), self.spatial_value(reduced))
+            spatial = self._attend(*(self._split(part) for part in parts)).transpose(1, 2)
+            mixed.append(spatial.reshape(images, height, width, -1).permute(0, 3, 1, 2))
+        parts = (query[:, -channels:], self.spectral_key(x), self.spectral_value(x))
+        # (N, G, D, L): the channels of a head, each a vector over positions.
+        q, k, v = (self._split(part).transpose(-2, -1) for part in parts)
+        q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
+        scores = self.temperature * q @ k.transpose(-2, -1)
+        spectral = self.attention_dropout(scores.softmax(dim=-1)) @ v
+        mixed.append(spectral.reshape(images, channels, height, width))
+        projected: Tensor = self.dropout(self.project(torch.cat(mixed, dim=1)))
         return projected
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -95,7 +131,7 @@ class Attention(nn.Module):
         """(N, KC, H, W) to (N, G, L, D): the spatial group's heads, then the spectral one's."""
         images, _, height, width = x.shape
         # Through (N, H, W, KC), which costs no copy: the maps here are channels-last.
-        heads = self.groups * self.heads
+        heads = x.shape[1] * self.heads // self.channels
         by_position = x.permute(0, 2, 3, 1).reshape(images, height * width, heads, -1)
         return by_position.transpose(1, 2)
 

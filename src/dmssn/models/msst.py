@@ -9,15 +9,18 @@ Letters: N images, C channels, H rows, W columns (h, w of a smaller map).
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dmssn.models.attention import Attention, Dropout, HeadGroups
+from dmssn.models.attention import Attention, Dropout, HeadGroups, SpectralAttention
+from dmssn.models.detail_head import DetailHead
 
+HeadKind = Literal["sum", "detail"]
+"""What makes logits of the stages."""
 LEAST_SIDE = 32  # below it the first stage's map is smaller than one key of the reduced map
 
 
@@ -35,6 +38,10 @@ class MSSTConfig:
     """Heads in each group."""
     head_groups: HeadGroups = "both"
     """The groups there are; published: both."""
+    spectral_attention: SpectralAttention = "positions"
+    """What the spectral group weighs; published: positions."""
+    head: HeadKind = "sum"
+    """What makes logits of the stages; published: their sum."""
     reductions: tuple[int, ...] = (8, 4, 2, 1)
     """Side of the square of positions that becomes one key."""
     mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
@@ -51,9 +58,15 @@ class MSSTConfig:
         sizes = (self.channels, self.heads, self.reductions, self.mlp_ratios)
         if any(len(size) != len(self.depths) for size in sizes):
             raise ValueError("depths, channels, heads, reductions and mlp_ratios differ in length")
-        if self.head_groups not in get_args(HeadGroups):
-            known = ", ".join(map(repr, get_args(HeadGroups)))
-            raise ValueError(f"head_groups must be one of {known}, got {self.head_groups!r}")
+        kinds = {
+            "head_groups": HeadGroups,
+            "spectral_attention": SpectralAttention,
+            "head": HeadKind,
+        }
+        for name, kind in kinds.items():
+            if (value := getattr(self, name)) not in get_args(kind):
+                known = ", ".join(map(repr, get_args(kind)))
+                raise ValueError(f"{name} must be one of {known}, got {value!r}")
         for channels, heads in zip(self.channels, self.heads, strict=True):
             if channels % 32 or channels % heads:
                 raise ValueError(
@@ -110,6 +123,7 @@ class Block(nn.Module):
             config.dropout,
             config.attention_dropout,
             config.head_groups,
+            config.spectral_attention,
         )
         self.mlp_norm = nn.GroupNorm(4, channels)
         self.mlp = MLP(channels, config.mlp_ratios[stage] * channels, config.dropout)
@@ -184,11 +198,19 @@ class MSST(nn.Module):
             Stage(config, stage, inputs[stage], tuple(islice(rates, depth)))
             for stage, depth in enumerate(config.depths)
         )
-        self.head = Head(config.channels)
+        self.head: Head | DetailHead
+        if config.head == "detail":
+            self.head = DetailHead(config.inputs, config.channels)
+        else:
+            self.head = Head(config.channels)
         self.apply(_initialize)
 
-    def forward(self, code: Tensor) -> Tensor:
-        """Code maps (N, C, H, W) to logits (N, 1, H, W).
+    def forward(self, code: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """From code maps (N, C, H, W).
+
+        Returns:
+            Logits (N, 1, H, W); and, in training, those of each stage at its own size if the head
+            has them.
 
         Raises:
             ValueError: The map is smaller than 32 x 32.
@@ -200,13 +222,15 @@ class MSST(nn.Module):
                 f"got {height} x {width}"
             )
         # Convolutions over few channels, and attention without copies, want channels last.
-        x = code.contiguous(memory_format=torch.channels_last)
+        x = code = code.contiguous(memory_format=torch.channels_last)
         outputs = []
         for stage in self.stages:
             x = stage(x)
             outputs.append(x)
-        logits: Tensor = self.head(outputs, height, width)
-        return logits
+        if isinstance(self.head, DetailHead):
+            found: tuple[Tensor, list[Tensor]] = self.head(outputs, code)
+            return found
+        return self.head(outputs, height, width), []
 
 
 def _initialize(module: nn.Module) -> None:

@@ -5,12 +5,15 @@ The student makes the code, or, to compare with, a fixed projection in its place
 Letters: N images, B bands, C channels, H rows, W columns, R regions of all images together.
 """
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import Tensor, nn
 
 from dmssn.models.autoencoder import AutoencoderOutput, Packing, Student
+from dmssn.models.evidence import CHANNELS, evidence
 from dmssn.models.msst import MSST, MSSTConfig
 from dmssn.models.projection import Projection, evenly_spaced_bands
 
@@ -27,7 +30,9 @@ class NetworkOutput(NamedTuple):
     logits: Tensor
     """(N, 1, H, W); their sigmoid is the saliency."""
     autoencoder: AutoencoderOutput | None
-    """Tables from a packed batch, maps from a dense one; None of a projection."""
+    """Tables from a packed batch, maps from a dense one; None of a projection, or not decoded."""
+    coarse: Sequence[Tensor] = ()
+    """In training: logits of the transformer's stages, coarsest first, if its head has them."""
 
 
 def spread(code: Tensor, region_map: Tensor) -> Tensor:
@@ -55,6 +60,7 @@ class DMSSN(nn.Module):
         encoder: What makes the code. For "pca" the projection is zeros until it is loaded, or
             ``projecting.principal_components`` are copied to ``student.weight``; for "bands" it
             is evenly spaced bands.
+        with_evidence: Whether the transformer reads ``evidence`` beside the code.
     """
 
     def __init__(
@@ -63,10 +69,12 @@ class DMSSN(nn.Module):
         hidden: int = 64,
         config: MSSTConfig | None = None,
         encoder: Encoder = "student",
+        with_evidence: bool = False,
     ) -> None:
         """Raises ValueError for fewer than 3 bands, or an unknown encoder."""
         super().__init__()
         config = config or MSSTConfig()
+        self.with_evidence = with_evidence
         self.student: Student | Projection
         if encoder == "student":
             self.student = Student(bands, hidden, config.inputs)
@@ -77,47 +85,93 @@ class DMSSN(nn.Module):
         else:
             known = ", ".join(map(repr, get_args(Encoder)))
             raise ValueError(f"encoder must be one of {known}, got {encoder!r}")
-        self.msst = MSST(config)
+        extra = CHANNELS if with_evidence else 0
+        self.msst = MSST(replace(config, inputs=config.inputs + extra))
+
+    @classmethod
+    def described(cls, bands: int, model: Mapping[str, Any]) -> Self:
+        """The network that a checkpoint's header describes.
+
+        Args:
+            bands: B, at least 3.
+            model: ``encoder``, ``evidence`` and ``msst``, the fields of ``MSSTConfig``; what it
+                does not tell is as published.
+
+        Raises:
+            ValueError: There is no such network.
+            TypeError: Likewise.
+        """
+        return cls(
+            bands,
+            config=MSSTConfig(**model.get("msst", {})),
+            encoder=model.get("encoder", "student"),
+            with_evidence=bool(model.get("evidence", False)),
+        )
 
     @property
     def compiled(self) -> bool:
         """Whether the transformer was compiled; a copy of the network is not."""
         return self.msst._compiled_call_impl is not None
 
-    def forward(self, spectra: Tensor, region_map: Tensor, packing: Packing) -> NetworkOutput:
+    def forward(
+        self, spectra: Tensor, region_map: Tensor, packing: Packing, *, decode: bool = True
+    ) -> NetworkOutput:
         """Everything training needs, from a packed batch.
 
         Args:
             spectra: Region spectra in [0, 1], (R, B), image after image.
             region_map: (N, H, W) integer rows of ``spectra``, -1 outside all regions.
             packing: Which rows are whose.
+            decode: Whether the student's decoder runs; no loss may need it.
         """
-        code, autoencoder = self._encode(spectra, packing)
-        return NetworkOutput(self.msst(spread(code, region_map)), autoencoder)
+        code, autoencoder = self._encode(spectra, packing, decode=decode)
+        logits, coarse = self.msst(self._seen(code, spectra, region_map, packing))
+        return NetworkOutput(logits, autoencoder, coarse)
 
     def forward_dense(self, cubes: Tensor) -> NetworkOutput:
         """Everything training needs, from cubes (N, B, H, W) in [0, 1]."""
         code, autoencoder = self._encode(cubes)
-        return NetworkOutput(self.msst(code), autoencoder)
+        logits, coarse = self.msst(self._seen_dense(code, cubes))
+        return NetworkOutput(logits, autoencoder, coarse)
 
     def _encode(
-        self, x: Tensor, packing: Packing | None = None
+        self, x: Tensor, packing: Packing | None = None, *, decode: bool = True
     ) -> tuple[Tensor, AutoencoderOutput | None]:
         """The code, and what else training needs of a student."""
-        if isinstance(self.student, Projection):
-            return self.student(x, packing), None
+        if isinstance(self.student, Projection) or not decode:
+            return self.student.encode(x, packing), None
         output: AutoencoderOutput = self.student(x, packing)
         return output.code, output
+
+    def _seen(self, code: Tensor, spectra: Tensor, region_map: Tensor, packing: Packing) -> Tensor:
+        """What the transformer sees of a packed batch, (N, C, H, W)."""
+        maps = spread(code, region_map)
+        if not self.with_evidence:
+            return maps
+        return torch.cat([maps, evidence(spectra, region_map, packing).to(maps.dtype)], dim=1)
+
+    def _seen_dense(self, code: Tensor, cubes: Tensor) -> Tensor:
+        """What the transformer sees of cubes: pixels of one and the same spectrum are a region."""
+        if not self.with_evidence:
+            return code
+        maps = []
+        for cube in cubes:
+            table, rows, area = torch.unique(
+                cube.detach().flatten(1).T, dim=0, return_inverse=True, return_counts=True
+            )
+            packing = Packing(area.float(), (len(table),))
+            maps.append(evidence(table, rows.view(1, *cube.shape[1:]), packing))
+        return torch.cat([code, torch.cat(maps).to(code.dtype)], dim=1)
 
     def saliency(self, spectra: Tensor, region_map: Tensor, packing: Packing) -> Tensor:
         """Saliency (N, 1, H, W) in [0, 1] of a packed batch; 0 outside all regions.
 
         The arguments are those of ``forward``. The student's decoder does not run.
         """
-        code = spread(self.student.encode(spectra, packing), region_map)
-        inside = (region_map != OUTSIDE).unsqueeze(1)
-        return torch.sigmoid(self.msst(code)) * inside
+        code = self.student.encode(spectra, packing)
+        logits, _ = self.msst(self._seen(code, spectra, region_map, packing))
+        return torch.sigmoid(logits) * (region_map != OUTSIDE).unsqueeze(1)
 
     def saliency_dense(self, cubes: Tensor) -> Tensor:
         """Saliency (N, 1, H, W) in [0, 1] of cubes (N, B, H, W) in [0, 1]."""
-        return torch.sigmoid(self.msst(self.student.encode(cubes)))
+        return torch.sigmoid(self.msst(self._seen_dense(self.student.encode(cubes), cubes))[0])

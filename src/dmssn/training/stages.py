@@ -27,6 +27,10 @@ from dmssn.training.stage_runs import run_stage
 from dmssn.training.terms import TEACHER_TERMS, Terms, detector_terms, teacher_terms
 from dmssn.training.validation import means, scene_table, score_scenes
 
+SHAPE = ("head_groups", "spectral_attention", "head")
+"""Settings of the transformer that decide which weights it has."""
+RATES = ("dropout", "attention_dropout", "drop_path")
+
 
 def train_teacher(
     recipe: Recipe,
@@ -132,13 +136,13 @@ def _detector_stage(recipe: Recipe, job: Job) -> tuple[PreparedSet, Stage[DMSSN]
     config, prepared = recipe.detector, open_prepared(recipe)
     teacher = _read_teacher(config, prepared.manifest.bands, job.device)
     torch.manual_seed(config.fit.seed)
-    sizes = {
-        name: getattr(config, name)
-        for name in ("head_groups", "dropout", "attention_dropout", "drop_path")
-    }
-    network = DMSSN(prepared.manifest.bands, config=MSSTConfig(**sizes), encoder=config.encoder)
+    sizes = {name: getattr(config, name) for name in (*SHAPE, *RATES)}
+    model = {"encoder": config.encoder, "evidence": config.evidence, "msst": sizes}
+    network = DMSSN.described(prepared.manifest.bands, model)
     if job.init:
-        _start_from(network, find_checkpoint(str(job.init))[1], "detector")
+        path = find_checkpoint(str(job.init))[1]
+        _check_alike(config, path)
+        _start_from(network, path, "detector")
     elif config.encoder == "pca" and isinstance(network.student, Projection):
         weight = network.student.weight
         weight.copy_(principal_components(prepared, len(weight)))
@@ -156,7 +160,6 @@ def _detector_stage(recipe: Recipe, job: Job) -> tuple[PreparedSet, Stage[DMSSN]
         score = scored.get("val/f_mean", math.nan) - scored.get("val/mae", math.nan)
         return {"score": score} | scored
 
-    model = {"encoder": config.encoder, "msst": sizes}
     file = weights_file(config.teacher) if teacher and config.teacher else None
     return prepared, Stage("detector", network, config, model, terms, validate, file)
 
@@ -188,6 +191,20 @@ def open_prepared(recipe: Recipe) -> PreparedSet:
     for split in ("train", "val"):  # an empty one is refused now, not after the first epoch
         prepared.names(split)
     return prepared
+
+
+def _check_alike(config: DetectorConfig, path: Path) -> None:
+    """Refuse weights of another network than the recipe's, in words that name the settings."""
+    model = checkpoint.load(path, "detector")[0].model
+    told = {"encoder": "student", "evidence": False, **model, **model.get("msst", {})}
+    usual = MSSTConfig()
+    for name in ("encoder", "evidence", *SHAPE):
+        theirs = told.get(name, getattr(usual, name, None))
+        if theirs != getattr(config, name):
+            raise ValueError(
+                f"{path}: weights of a network with detector.{name} = {theirs!r}, the recipe's has "
+                f"{getattr(config, name)!r}; set it alike, or start from other weights"
+            )
 
 
 def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None:

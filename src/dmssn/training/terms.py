@@ -11,7 +11,13 @@ from torch import Tensor
 from dmssn.batches import Amounts, Batch
 from dmssn.config import DetectorConfig, TeacherConfig
 from dmssn.devices import precision
-from dmssn.losses import distillation_terms, l1_penalty, reconstruction_terms, saliency_terms
+from dmssn.losses import (
+    coarse_terms,
+    distillation_terms,
+    l1_penalty,
+    reconstruction_terms,
+    saliency_terms,
+)
 from dmssn.models.autoencoder import Features, Teacher
 from dmssn.models.network import DMSSN, NetworkOutput
 
@@ -23,6 +29,7 @@ MEANS_OVER = {
     "distill": "area",
     "segment/bce": "pixels",
     "segment/ssim": "pixels",
+    "segment/coarse": "pixels",
     "segment/iou": "images",
     "l1": "images",
 }
@@ -78,26 +85,33 @@ def detector_terms(
         config: Weights of the terms; a term of weight 0 is not computed.
         teacher: Whom the student imitates; None for nobody.
     """
+    reproduces = bool(config.reconstruct) or (teacher is not None and bool(config.distill))
     with precision(config.fit, batch.spectra.device):
-        output: NetworkOutput = network(batch.spectra, batch.region_map, batch.packing)
-    terms = _weighted(config.segment, saliency_terms(output.logits, batch.mask, batch.valid))
-    area, student = batch.packing.area, output.autoencoder
-    if student is not None:
-        terms |= _weighted(
-            config.reconstruct, reconstruction_terms(student.reconstruction, batch.spectra, area)
+        output: NetworkOutput = network(
+            batch.spectra, batch.region_map, batch.packing, decode=reproduces
         )
-        if teacher is not None:
-            with torch.no_grad():
-                example = teacher_features(teacher, batch)
-            terms |= _weighted(config.distill, distillation_terms(student, example, area))
+    terms: Terms = {}
+    if config.segment:
+        found = saliency_terms(output.logits, batch.mask, batch.valid, config.edge)
+        terms |= _weighted(config.segment, found)
+    if config.coarse and output.coarse:
+        terms |= _weighted(config.coarse, coarse_terms(output.coarse, batch.mask, batch.valid))
+    area, student = batch.packing.area, output.autoencoder
+    if student is not None and config.reconstruct:
+        found = reconstruction_terms(student.reconstruction, batch.spectra, area)
+        terms |= _weighted(config.reconstruct, found)
+    if student is not None and teacher is not None and config.distill:
+        with torch.no_grad():
+            example = teacher_features(teacher, batch)
+        terms |= _weighted(config.distill, distillation_terms(student, example, area))
     if config.l1:
         terms["l1"] = config.l1 * l1_penalty(network)
     return terms
 
 
 def _weighted(weight: float, terms: Terms) -> Terms:
-    """The terms times a weight; none for weight 0."""
-    return {name: weight * term for name, term in terms.items()} if weight else {}
+    """The terms times a weight."""
+    return {name: weight * term for name, term in terms.items()}
 
 
 def teacher_features(teacher: Teacher, batch: Batch) -> Features:
