@@ -14,10 +14,10 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config cube distributed files interruptions kmeans memory metric_names metrics.* models.*"
+    "config.* cube distributed files interruptions kmeans memory metric_names metrics.* models.*"
     " moments pictures progress regions resample scene_manifest wording",
     "augment checkpoint detections detector_settings devices losses masks mixture objects recipes"
-    " rendering store surveying workers",
+    " rendering store surveying views workers",
     "baselines.* scenes.*",
     "readers.* scene_folders",
     "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",

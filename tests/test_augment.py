@@ -6,9 +6,9 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmssn.augment import augment, drop_vanished, random_affine, source_pixels
+from dmssn.augment import augment, random_affine, source_pixels
 from dmssn.config import AugmentConfig
-from dmssn.regions import OUTSIDE, RegionCube, connected_regions
+from dmssn.regions import OUTSIDE, RegionCube, connected_regions, drop_vanished
 
 NEUTRAL = AugmentConfig(flips=False, rotation=0, shrink=1, enlarge=1)
 

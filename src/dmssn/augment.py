@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import AugmentConfig
-from dmssn.regions import OUTSIDE, RegionCube
+from dmssn.regions import OUTSIDE, RegionCube, drop_vanished
 
 
 def augment(
@@ -76,13 +76,3 @@ def source_pixels(
     columns = np.rint(matrix[1, 0] * down + matrix[1, 1] * right + middle[1]).astype(np.intp)
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     return rows.clip(0, height - 1), columns.clip(0, width - 1), inside
-
-
-def drop_vanished(cube: RegionCube, region_map: NDArray[np.int32]) -> RegionCube:
-    """The cube under another map of its regions, without those the map no longer names."""
-    present = np.zeros(len(cube.spectra) + 1, dtype=bool)  # the last place is for OUTSIDE, -1
-    present[region_map] = True
-    kept = np.flatnonzero(present[:-1])
-    renumber = np.full(present.size, OUTSIDE, dtype=np.int32)
-    renumber[kept] = np.arange(kept.size, dtype=np.int32)
-    return RegionCube(renumber[region_map], cube.spectra[kept], cube.name, cube.source_shape)

@@ -58,6 +58,16 @@ class RegionCube:
         return cube
 
 
+def drop_vanished(cube: RegionCube, region_map: NDArray[np.int32]) -> RegionCube:
+    """The cube under another map of its regions, without those the map no longer names."""
+    present = np.zeros(len(cube.spectra) + 1, dtype=bool)  # the last place is for OUTSIDE, -1
+    present[region_map] = True
+    kept = np.flatnonzero(present[:-1])
+    renumber = np.full(present.size, OUTSIDE, dtype=np.int32)
+    renumber[kept] = np.arange(kept.size, dtype=np.int32)
+    return RegionCube(renumber[region_map], cube.spectra[kept], cube.name, cube.source_shape)
+
+
 def areas(region_map: NDArray[np.integer], regions: int) -> NDArray[np.int64]:
     """Pixels of each region, shape (R,), for a map of any shape."""
     # Shifted by one, so that outside (-1) is counted in a place of its own.

@@ -11,9 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.augment import drop_vanished
 from dmssn.config import AugmentConfig
-from dmssn.regions import RegionCube
+from dmssn.regions import RegionCube, drop_vanished
 from dmssn.resample import axis_weights
 
 Number = TypeVar("Number", np.int32, np.bool_)

@@ -1,102 +1,10 @@
-"""Settings: frozen dataclasses, each field with its meaning and unit; ``recipes`` reads them."""
+"""Settings of the two stages of training."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Orientation = Literal[
-    "none",
-    "flip-left-right",
-    "flip-top-bottom",
-    "rotate-180",
-    "transpose",
-    "rotate-90",
-    "rotate-270",
-    "transverse",
-]
-"""How a stored cube is turned to be upright; Pillow's names, turning counterclockwise."""
-
-
-OrientationChoice = Literal["auto", Orientation]
-"""``auto`` compares cubes with their colour pictures."""
-
-
-class SettingError(ValueError):
-    """A setting that cannot be: the command line or a recipe has to change (exit code 2)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MixtureConfig:
-    """The Gaussian mixture that models the materials of a scene."""
-
-    components: int = 50
-    """Materials; the published number."""
-    iterations: int = 5
-    """EM steps; the published number."""
-    mode: Literal["fast", "exact"] = "fast"
-    """``exact``: full covariances in all bands. ``fast``: full ones among the leading principal
-    components, diagonal in the others, fitted on a sample."""
-    seed: int = 21
-    """Of the start; the published one."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        _at_least("components", self.components, 1)
-        _at_least("iterations", self.iterations, 1)
-        _at_least("seed", self.seed, 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrepareConfig:
-    """How a cube becomes a region map and region spectra."""
-
-    size: int = 256
-    """Side of the square the scene is squeezed to, in pixels (published: 512)."""
-    bands: int = 0
-    """Bands every cube is resampled to along its band order, for weights that take any camera;
-    0 keeps the cubes' own, which must then agree."""
-    statistics: Literal["self", "data set"] = "self"
-    """Whose mean and standard deviation standardize the bands: the cube's own, or those of the
-    training scenes (one camera and light, as published)."""
-    homogenize: Literal["region", "component", "none"] = "region"
-    """Which pixels share one spectrum: those of a connected region, those of a component wherever
-    they are, or none (each pixel is a region of its own: many times slower)."""
-    mixture: MixtureConfig = field(default_factory=MixtureConfig)
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        _at_least("size", self.size, 32)
-        if self.bands != 0:
-            _at_least("bands", self.bands, 3)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Where the scenes are; relative paths start at the working folder."""
-
-    scenes: Path
-    """Folder of the data set."""
-    prepared: Path
-    """Folder ``dmssn prepare`` writes and training reads."""
-    set: str = "folder"
-    """Which data set it is; ``dmssn dataset list`` names them."""
-    split: str = ""
-    """A published split by its name, ``seeded``, ``folders``, or a file or folder of lists; empty
-    for the set's default."""
-    fold: str = ""
-    """``k/n``: cross-validation, the k-th of n parts is the test split."""
-    val: float = 0.1
-    """Share of the training scenes taken for validation where no list names them."""
-    seed: int = 0
-    """Of what is left to chance in the split."""
-    orientation: OrientationChoice = "auto"
-    """How stored cubes are turned; ``auto`` compares them with their colour pictures."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        _from("val", self.val, 0, 0.9)
-        _at_least("seed", self.seed, 0)
+from dmssn.config.checks import SettingError, at_least, within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +39,14 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        _from("crop", self.crop, 0.1, 1)
+        within("crop", self.crop, 0.1, 1)
         for name in ("side", "late_side"):
             if getattr(self, name) != 0:
-                _at_least(name, getattr(self, name), 32)
-        _from("window", self.window, 0.05, 1)
-        _from("rotation", self.rotation, 0, 180)
-        _from("shrink", self.shrink, 0.1, 1)
-        _from("enlarge", self.enlarge, 1, 10)
+                at_least(name, getattr(self, name), 32)
+        within("window", self.window, 0.05, 1)
+        within("rotation", self.rotation, 0, 180)
+        within("shrink", self.shrink, 0.1, 1)
+        within("enlarge", self.enlarge, 1, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,16 +99,16 @@ class FitConfig:
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         for name in ("epochs", "batch", "accumulate", "step_epochs", "validate_every"):
-            _at_least(name, getattr(self, name), 1)
+            at_least(name, getattr(self, name), 1)
         for name in ("learning_rate", "weight_decay", "clip"):
-            _at_least(name, getattr(self, name), 0)
+            at_least(name, getattr(self, name), 0)
         for name in ("workers", "patience", "checkpoint_steps"):
-            _at_least(name, getattr(self, name), 0)
-        _from("seed", self.seed, 0, 2**63 - 1)
-        _from("momentum", self.momentum, 0, 0.9999)
-        _from("warmup", self.warmup, 0, 1)
-        _from("step_factor", self.step_factor, 0, 1)
-        _from("ema", self.ema, 0, 0.99999)
+            at_least(name, getattr(self, name), 0)
+        within("seed", self.seed, 0, 2**63 - 1)
+        within("momentum", self.momentum, 0, 0.9999)
+        within("warmup", self.warmup, 0, 1)
+        within("step_factor", self.step_factor, 0, 1)
+        within("ema", self.ema, 0, 0.99999)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,66 +173,8 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         for name in ("segment", "edge", "coarse", "reconstruct", "distill", "l1"):
-            _at_least(name, getattr(self, name), 0)
+            at_least(name, getattr(self, name), 0)
         if not (self.segment or self.reconstruct or self.distill or self.l1):
             raise SettingError("segment must be above 0, or another weight of a loss; all are 0")
         for name in ("dropout", "attention_dropout", "drop_path"):
-            _from(name, getattr(self, name), 0, 0.99)
-
-
-SCENE_SIDES = (16, 4096)
-"""Fewest and most rows, and columns, of a generated scene."""
-SCENE_BANDS = (3, 600)
-"""Fewest and most bands of a generated scene."""
-MOST_SCENE_SEED = 2**32 - 1
-"""Greatest seed of a folder of generated scenes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateConfig:
-    """Scenes that are made up, by ``dmssn scenes``, into ``data.scenes``."""
-
-    count: int = 0
-    """Scenes; 0: the scenes are there already."""
-    size: int = 256
-    """Side of a scene, in pixels."""
-    least_size: int = 0
-    """Height and width of each scene are its own, from this to ``size``; 0: all are ``size``."""
-    bands: int = 0
-    """Bands of every scene; 0 gives each its own number, 20 to 600."""
-    seed: int = 0
-    """Another one, below 2**32, gives other scenes."""
-    cubes: Literal["seeds", "files"] = "seeds"
-    """``seeds``: a cube is drawn anew whenever it is read, and takes no room. ``files``: cubes are
-    written, about 20 MB each at 256 x 256."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        _at_least("count", self.count, 0)
-        _from("seed", self.seed, 0, MOST_SCENE_SEED)
-        _from("size", self.size, *SCENE_SIDES)
-        if self.least_size != 0:
-            _from("least_size", self.least_size, SCENE_SIDES[0], self.size)
-        if self.bands != 0:
-            _from("bands", self.bands, *SCENE_BANDS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """All the settings from scenes to a trained detector."""
-
-    data: DataConfig
-    generate: GenerateConfig = field(default_factory=GenerateConfig)
-    prepare: PrepareConfig = field(default_factory=PrepareConfig)
-    teacher: TeacherConfig = field(default_factory=TeacherConfig)
-    detector: DetectorConfig = field(default_factory=DetectorConfig)
-
-
-def _at_least(name: str, value: float, least: float) -> None:
-    if not least <= value < math.inf:
-        raise SettingError(f"{name} must be at least {least}, got {value}")
-
-
-def _from(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise SettingError(f"{name} must be from {low} to {high}, got {value}")
+            within(name, getattr(self, name), 0, 0.99)
