@@ -53,10 +53,12 @@ def test_the_recipes_of_published_sets_are_for_their_cameras():
 
 def test_generated_scenes_are_those_the_recipes_say():
     assert asdict(bundled("smoke").generate) == {
-        "count": 200, "size": 96, "least_size": 0, "bands": 32, "seed": 7, "cubes": "seeds",
+        "count": 200, "size": 96, "least_size": 0, "aerial": 0.0, "bands": 32, "seed": 7,
+        "cubes": "seeds",
     }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
-        "count": 640, "size": 384, "least_size": 96, "bands": 0, "seed": 2031, "cubes": "seeds",
+        "count": 640, "size": 384, "least_size": 96, "aerial": 0.0, "bands": 0, "seed": 2031,
+        "cubes": "seeds",
     }  # fmt: skip
 
 

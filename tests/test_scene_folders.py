@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import weakref
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -20,7 +21,7 @@ from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
 from dmssn.files import locked
 from dmssn.preparing_sets import prepare_set
 from dmssn.readers import open_cube
-from dmssn.scene_folders import scene_seed, split_names
+from dmssn.scene_folders import AERIAL, SceneSettings, scene_seed, split_names, write_scenes
 from dmssn.scenes import benchmark, generate_scene, libraries, spectra
 from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scenes.benchmark import Frozen, benchmark_request, fingerprint
@@ -424,3 +425,60 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path, capsys, monke
     assert run("-o", tmp_path / "a", "--count", 1) == 1
     assert "pip install 'dmssn[scenes]'" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
+
+
+def test_scenes_have_sides_of_their_own_between_those_that_are_asked_for():
+    settings = SceneSettings(count=1, height=400, width=200, seed=3, least_side=50)
+    sides = np.array([(r.height, r.width) for r in map(settings.request, range(400))])
+    assert sides.min(axis=0).tolist() == [50, 50]
+    assert (sides.max(axis=0) > [390, 196]).all()
+    assert (sides.max(axis=0) <= [400, 200]).all()
+    # As many of each octave: the middle one of logarithms is that of numbers.
+    np.testing.assert_allclose(np.median(sides, axis=0), np.sqrt([50 * 400, 50 * 200]), rtol=0.1)
+    assert abs(np.corrcoef(sides.T)[0, 1]) < 0.15
+    seeds = [replace(settings, least_side=None).request(k).seed for k in range(20)]
+    assert seeds == [settings.request(k).seed for k in range(20)]
+
+
+def test_a_share_of_the_scenes_is_seen_from_the_air():
+    settings = SceneSettings(count=1, height=64, width=64, seed=3, aerial=0.4)
+    drawn = [settings.request(index).background for index in range(500)]
+    assert set(drawn) == {None, *AERIAL}
+    counts = [drawn.count(kind) for kind in (None, *AERIAL)]
+    np.testing.assert_allclose(counts, [300, 100, 100], atol=35)
+    assert {replace(settings, aerial=0.0).request(k).background for k in range(50)} == {None}
+    plain = replace(settings, least_side=32, aerial=0.0)
+    both = replace(settings, least_side=32)
+    for index in range(20):  # neither moves the other
+        one, other = plain.request(index), both.request(index)
+        assert replace(other, background=None) == one
+
+
+def test_a_scene_of_a_background_is_of_it_and_is_kept_with_it(tmp_path):
+    settings = SceneSettings(
+        count=3, height=48, width=64, seed=3, least_side=40, aerial=1.0, cubes="seeds"
+    )
+    entries = write_scenes(settings, tmp_path / "air")
+    assert {entry["background"] for entry in entries} <= set(AERIAL)
+    for entry in entries:
+        path = tmp_path / "air" / "cubes" / f"{entry['name']}.scene"
+        told = json.loads(path.read_text())["request"]
+        assert told["background"] == entry["background"]
+        cube = open_cube(path).to_cube()
+        assert cube.shape[:2] == (told["height"], told["width"])
+    path.write_text(
+        path.read_text().replace(f'"background": "{told["background"]}"', '"background": "sea"', 1)
+    )
+    with pytest.raises(ValueError, match="no generated scene"):
+        open_cube(path)
+    with pytest.raises(ValueError, match="'sea' is no background; known: plain, "):
+        generate_scene(0, height=32, width=32, background="sea")
+
+
+def test_what_folders_told_before_there_were_such_settings_is_told_still(tmp_path):
+    settings = SceneSettings(count=1, height=32, width=32, bands=20, cubes="seeds")
+    write_scenes(settings, tmp_path / "in")
+    told = json.loads((tmp_path / "in" / "scenes.json").read_text())["settings"]
+    assert not {"least_side", "aerial"} & set(told)
+    scene = next((tmp_path / "in" / "cubes").iterdir())
+    assert "background" not in json.loads(scene.read_text())["request"]

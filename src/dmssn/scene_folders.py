@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dmssn.config import GenerateConfig
@@ -31,6 +32,8 @@ from dmssn.store import read_begun, write_json
 from dmssn.workers import in_order
 
 SPLITS = ("train", "val", "test")
+AERIAL = ("patchwork", "coast")
+"""Backgrounds that are seen from the air."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,7 @@ class SceneSettings:
         cubes: Whether cubes are written, or what they are drawn from.
         least_side: Height and width of each scene are its own, from this to ``height`` and
             ``width``, as many of each octave; None makes all scenes of one size.
+        aerial: Share of the scenes that are seen from the air, beside those that chance makes so.
     """
 
     count: int
@@ -59,26 +63,29 @@ class SceneSettings:
     stream: Stream = "train"
     cubes: Literal["files", "seeds"] = "files"
     least_side: int | None = None
+    aerial: float = 0.0
 
     def request(self, index: int) -> SceneRequest:
         """What a scene of the folder is drawn from."""
         if self.stream != "train":
             return benchmark_request(self.stream, index)
-        height, width = self._sides(index)
+        # The 1 tells it from the scene's own seed; a 0 would not.
+        words = np.random.SeedSequence([self.seed, index, 1]).generate_state(4, np.uint64) / 2**64
+        height, width = self._sides(words[:2])
+        aerial = float(words[2]) < self.aerial
         return SceneRequest(
             seed=scene_seed(self.seed, index),
             height=height,
             width=width,
             bands=self.bands,
             attributes=self.attributes,
+            background=AERIAL[int(words[3] * len(AERIAL))] if aerial else None,
         )
 
-    def _sides(self, index: int) -> tuple[int, int]:
-        """Height and width of a scene."""
+    def _sides(self, drawn: NDArray[np.float64]) -> tuple[int, int]:
+        """Height and width of a scene, from two numbers of [0, 1)."""
         if (least := self.least_side) is None:
             return self.height, self.width
-        # The 1 tells it from the scene's own seed; a 0 would not.
-        drawn = np.random.SeedSequence([self.seed, index, 1]).generate_state(2, np.uint64) / 2**64
         height, width = (
             round(least * (most / least) ** float(share))
             for most, share in zip((self.height, self.width), drawn, strict=True)
@@ -158,6 +165,7 @@ def generate(config: GenerateConfig, folder: Path, workers: int = 1) -> list[dic
         seed=config.seed,
         cubes=config.cubes,
         least_side=config.least_size or None,
+        aerial=config.aerial,
     )
     return write_scenes(settings, folder, workers)
 
@@ -198,8 +206,9 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
 
 def _head(settings: SceneSettings) -> dict[str, Any]:
     told = asdict(settings) | {"attributes": list(settings.attributes)}  # as JSON has it
-    if settings.least_side is None:  # as folders of one size have always told it
-        del told["least_side"]
+    for name, usual in (("least_side", None), ("aerial", 0.0)):
+        if told[name] == usual:  # as folders have told it that knew no such setting
+            del told[name]
     return {"format": FORMAT, "settings": told}
 
 

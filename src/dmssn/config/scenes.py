@@ -114,6 +114,9 @@ class GenerateConfig:
     """Side of a scene, in pixels."""
     least_size: int = 0
     """Height and width of each scene are its own, from this to ``size``; 0: all are ``size``."""
+    aerial: float = 0.0
+    """Share of the scenes that are seen from the air, beside those that chance makes so (a third);
+    their targets are small."""
     bands: int = 0
     """Bands of every scene; 0 gives each its own number, 20 to 600."""
     seed: int = 0
@@ -129,5 +132,6 @@ class GenerateConfig:
         within("size", self.size, *SCENE_SIDES)
         if self.least_size != 0:
             within("least_size", self.least_size, SCENE_SIDES[0], self.size)
+        within("aerial", self.aerial, 0, 1)
         if self.bands != 0:
             within("bands", self.bands, *SCENE_BANDS)

@@ -223,20 +223,21 @@ def _within(points: Tensor, inside: Tensor) -> Tensor:
     A window is three by three cells about the pixel's own, and its statistics are sums of theirs.
     """
     number = len(points)
-    own = torch.eye(number, device=points.device)
+    own = torch.eye(number, dtype=torch.float64, device=points.device)
     found = []
     for cells in WINDOWS:
         blocks = _blocks(torch.cat([points, inside[None]]), cells)
-        moments = torch.cat([blocks @ blocks[:, :number].mT, blocks.sum(dim=2, keepdim=True)], 2)
         # In float64: where a window's own spectra vary little, large numbers nearly cancel.
-        sums = F.avg_pool2d(moments.flatten(1).T.reshape(1, -1, cells, cells).double(), 3, 1, 1)
+        exact = blocks.double()
+        moments = torch.cat([exact @ exact[:, :number].mT, exact.sum(dim=2, keepdim=True)], dim=2)
+        sums = F.avg_pool2d(moments.flatten(1).T.reshape(1, -1, cells, cells), 3, 1, 1)
         sums = sums[0].flatten(1).T.reshape(len(blocks), number + 1, number + 1)
         sums = sums / sums[:, -1:, -1:].clamp(min=1e-9)  # by the pixels that are inside
         centre = sums[:, :-1, -1:]
-        covariance = (sums[:, :-1, :-1] - centre @ centre.mT).float() + SCENE_PART * own
-        lower = torch.linalg.cholesky(covariance)
+        covariance = sums[:, :-1, :-1] - centre @ centre.mT
+        lower = torch.linalg.cholesky(covariance + SCENE_PART * own)
         white = torch.linalg.solve_triangular(lower, own.expand_as(lower), upper=False)
-        distance = (white @ (blocks[:, :number] - centre.float())).norm(dim=1)
+        distance = (white.float() @ (blocks[:, :number] - centre.float())).norm(dim=1)
         found.append(torch.log1p(_joined(distance, cells, inside)) * inside)
     return torch.stack(found)
 

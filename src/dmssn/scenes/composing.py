@@ -86,6 +86,7 @@ def generate_scene(
     stream: Stream = "train",
     most_bands: int | None = None,
     bits: int | None = None,
+    background: str | None = None,
     name: str | None = None,
 ) -> Scene:
     """Make one scene; the same arguments give the same scene.
@@ -102,16 +103,19 @@ def generate_scene(
         most_bands: No more bands are drawn; at least 20.
         bits: Depth of the camera's numbers, 8 to 16, which are whole then; drawn when None, as is
             whether they are counts, radiance or reflectance.
+        background: Kind of background, of ``staging.KINDS``; drawn when None.
         name: Name of the scene; ``scene_SEED`` when None.
 
     Raises:
-        ValueError: A size, the bands, the range or the attributes cannot be.
+        ValueError: A size, the bands, the range, the attributes or the background cannot be.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
     request = _Request(
         height, width, bands, most_bands, wavelength_range_nm, frozenset(attributes), bits
     )
     _check(request)
+    if background is not None and background not in KINDS:
+        raise ValueError(f"{background!r} is no background; known: {', '.join(KINDS)}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"a seed is from 0 to 2**64 - 1, got {seed}")
     spectra = spectra_of(stream)
@@ -121,7 +125,7 @@ def generate_scene(
         # A style and a background are kept a while: what is hard to draw is not to be rare for it.
         rng = Chance([*place, 1, attempt // PATIENCE], spectra)
         style = draw_style(rng, request.attributes)
-        kind = draw_kind(rng, KINDS, style)
+        kind = background or draw_kind(rng, KINDS, style)
         scene = _attempt(Chance([*place, 0, attempt], spectra), request, style, kind, name)
         if scene is not None and request.attributes <= set(scene.attributes):
             return scene

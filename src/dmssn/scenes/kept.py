@@ -21,6 +21,7 @@ from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scenes.composing import Scene, generate_scene
 from dmssn.scenes.sensor import BITS
 from dmssn.scenes.spectra import GRID_NM, STREAMS, Stream, spectra_of
+from dmssn.scenes.staging import KINDS
 
 FORMAT = 3
 """Counts up when the same request gives another scene."""
@@ -44,6 +45,7 @@ class SceneRequest:
     attributes: tuple[str, ...] = ()
     stream: Stream = "train"
     bits: int | None = None
+    background: str | None = None
 
     def draw(self, name: str | None = None) -> Scene:
         """Make the scene.
@@ -132,7 +134,7 @@ class KeptScene:
         """As a text below 1 KB, which ``from_json`` reads."""
         table = {
             "format": FORMAT,
-            "request": asdict(self.request),
+            "request": _told(self.request),
             "spectra": self.spectra,
             "cube": {
                 "shape": self.shape,
@@ -173,6 +175,14 @@ class KeptScene:
         return scene.cube.data.astype(self.dtype)
 
 
+def _told(request: SceneRequest) -> dict[str, Any]:
+    """A request for JSON; a background that was left to chance is not told."""
+    table = asdict(request)
+    if request.background is None:
+        del table["background"]
+    return table
+
+
 def _request(value: Any) -> SceneRequest:  # noqa: ANN401
     """A request as JSON has it; an error of some kind unless each of its fields can be."""
     table = _table(value)
@@ -191,6 +201,8 @@ def _request(value: Any) -> SceneRequest:  # noqa: ANN401
         "stream": _one_of(table["stream"], STREAMS),
         "bits": None if bits is None else _whole(bits, min(BITS), max(BITS)),
     }
+    if "background" in table:
+        read["background"] = _one_of(table["background"], KINDS)
     return SceneRequest(**table | read)
 
 
