@@ -328,3 +328,21 @@ def test_the_scene_itself_is_left_as_it_was():
         random_view(cube, mask, config, np.random.default_rng(seed))
     for one, other in zip(before, (cube.region_map, cube.spectra, mask), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_tone_is_one_exponent_for_all_spectra_of_a_view():
+    cube, mask = scene()
+    exponents = []
+    for seed in range(60):
+        found, same = seen(AugmentConfig(tone=3.0), seed, cube, mask)
+        assert found.spectra.dtype == np.float32
+        np.testing.assert_array_equal(same, mask)
+        between = (cube.spectra > 0.05) & (cube.spectra < 0.95)
+        ratio = np.log(found.spectra[between]) / np.log(cube.spectra[between])
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+        exponents.append(float(ratio[0]))
+    assert 1 / 3 <= min(exponents) < 0.4
+    assert 2.5 < max(exponents) <= 3
+    assert 0.7 < np.median(exponents) < 1.4
+    plain, _ = seen(AugmentConfig(tone=1.0), 0, cube, mask)
+    np.testing.assert_array_equal(plain.spectra, cube.spectra)

@@ -45,7 +45,7 @@ def random_view(
     Args:
         cube: The scene.
         mask: Bool of shape (H, W), or several of them, (H, W, planes), the mask first.
-        config: ``crop``, ``turns``, ``side`` and ``window``.
+        config: ``crop``, ``turns``, ``side``, ``window`` and ``tone``.
         generator: Draws the view; the same state gives the same view.
 
     Returns:
@@ -53,6 +53,7 @@ def random_view(
     """
     # As many numbers are drawn whatever the settings, so that one does not move the others.
     places, turn, bands = generator.random((TRIES, 4)), generator.integers(8), generator.random(4)
+    tone = 2 * generator.random() - 1
     if config.crop < 1 or config.side:
         cube, mask = _part(cube, mask, config, places)
     if config.turns:
@@ -64,6 +65,9 @@ def random_view(
         view = RegionCube(cube.region_map, spectra, cube.name, cube.source_shape)
         if not view.flat:  # what is left of the spectrum tells regions apart
             cube = view
+    if config.tone > 1:
+        spectra = cube.spectra ** np.float32(config.tone**tone)
+        cube = RegionCube(cube.region_map, spectra, cube.name, cube.source_shape)
     return cube, mask
 
 

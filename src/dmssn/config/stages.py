@@ -12,9 +12,17 @@ class AugmentConfig:
     """Random changes of training scenes; the defaults are the published ones.
 
     A scene is warped (``flips`` to ``enlarge``), then a view of it is taken (``crop`` to
-    ``window``).
+    ``tone``).
     """
 
+    flips: bool = True
+    """Left-right and up-down, each with probability 0.5."""
+    rotation: float = 180.0
+    """Largest turn, in degrees, either way."""
+    shrink: float = 0.5
+    """Smallest scale of an axis; applied with probability 0.5, 1 is never."""
+    enlarge: float = 1.5
+    """Largest scale of an axis; applied with probability 0.5, 1 is never."""
     crop: float = 1.0
     """Smallest part of a picture's side that is taken, anywhere in it; 1 takes all (published)."""
     side: int = 0
@@ -27,15 +35,9 @@ class AugmentConfig:
     window: float = 1.0
     """Smallest part of the bands that is taken; of half of all also fewer bands, down to 3. 1 takes
     all (published)."""
-
-    flips: bool = True
-    """Left-right and up-down, each with probability 0.5."""
-    rotation: float = 180.0
-    """Largest turn, in degrees, either way."""
-    shrink: float = 0.5
-    """Smallest scale of an axis; applied with probability 0.5, 1 is never."""
-    enlarge: float = 1.5
-    """Largest scale of an axis; applied with probability 0.5, 1 is never."""
+    tone: float = 1.0
+    """Largest exponent that spectra in [0, 1] are raised to, and one over it the smallest: what is
+    dark comes nearer to what is bright, or less so; 1 is never (published)."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -44,6 +46,7 @@ class AugmentConfig:
             if getattr(self, name) != 0:
                 at_least(name, getattr(self, name), 32)
         within("window", self.window, 0.05, 1)
+        within("tone", self.tone, 1, 10)
         within("rotation", self.rotation, 0, 180)
         within("shrink", self.shrink, 0.1, 1)
         within("enlarge", self.enlarge, 1, 10)

@@ -142,14 +142,13 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 def _mahalanobis(points: Tensor, weight: Tensor) -> Tensor:
     """Distance of points (r, K) to a weighted part of them, of all of which the variance is 1."""
-    mean = _mean(points, weight)
-    apart = points - mean
-    share = (weight / weight.sum())[:, None]
-    own = torch.eye(points.shape[1], device=points.device)
-    covariance = apart.T @ (apart * share) + SCENE_PART * own
+    points, share = points.double(), weight.double() / weight.sum(dtype=torch.float64)
+    apart = points - share @ points
+    own = torch.eye(points.shape[1], dtype=torch.float64, device=points.device)
+    covariance = apart.T @ (apart * share[:, None]) + SCENE_PART * own
     lower = torch.linalg.cholesky(covariance)
     distance: Tensor = torch.linalg.solve_triangular(lower, apart.T, upper=False).norm(dim=0)
-    return distance
+    return distance.float()
 
 
 def _pixels_at_sides(rows: Tensor, regions: int) -> Tensor:
