@@ -86,6 +86,8 @@ def draw_all(places: Places, config: GenerateConfig, tests: int, workers: int) -
                 seed=config.seed + number,
                 attributes=codes,
                 cubes="seeds",
+                least_side=config.least_size or None,
+                aerial=config.aerial,
             )
             write_scenes(settings, places.scenes(kind), workers)
         names = fitting(places.scenes(kind), without=SAME_COLOUR if kind == "any" else "")

@@ -253,6 +253,40 @@ def test_a_header_tells_the_variant_of_its_network(tmp_path, groups, encoder):
         dmssn.load_detector(path, device="cpu")
 
 
+@pytest.mark.parametrize("weighed", ["positions", "channels"])
+def test_a_network_with_evidence_and_details_is_loaded_as_it_was_saved(tmp_path, weighed):
+    torch.manual_seed(0)
+    msst = {"head": "detail", "spectral_attention": weighed}
+    network = DMSSN(BANDS, config=MSSTConfig(**msst), with_evidence=True).eval()
+    network.msst.head.classify.weight.data *= 10
+    path = tmp_path / "a.safetensors"
+    model = {"msst": msst, "evidence": True, "encoder": "student"}
+    checkpoint.save(path, header(model=model), network.state_dict())
+    loaded = dmssn.load_detector(path, device="cpu")
+    same = NetworkDetector("same", header(), network, torch.device("cpu"))
+    cube = cube_of(bands=BANDS)
+    saliency = loaded(cube)
+    assert np.ptp(saliency) > 0.01
+    np.testing.assert_array_equal(saliency, same(cube))
+    for change in ({"evidence": False}, {"msst": msst | {"head": "sum"}}):
+        checkpoint.save(path, header(model=model | change), network.state_dict())
+        with pytest.raises(ValueError, match="not weights of this network"):
+            dmssn.load_detector(path, device="cpu")
+
+
+def test_a_header_from_before_these_settings_means_the_published_network(tmp_path):
+    torch.manual_seed(0)
+    network = DMSSN(BANDS).eval()
+    for number, model in enumerate(({}, {"encoder": "student", "msst": {"head_groups": "both"}})):
+        path = tmp_path / f"{number}.safetensors"
+        checkpoint.save(path, header(model=model), network.state_dict())
+        loaded = dmssn.load_detector(path, device="cpu").network
+        assert not loaded.with_evidence
+        assert type(loaded.msst.head).__name__ == "Head"
+        assert not [name for name in loaded.state_dict() if "temperature" in name]
+        assert loaded.state_dict().keys() == network.state_dict().keys()
+
+
 def test_a_network_that_is_not_finite_is_an_error(detector):
     broken = NetworkDetector("broken", header(), detector.network, torch.device("cpu"))
     weight = broken.network.msst.head.classify.weight
@@ -354,6 +388,8 @@ def test_a_file_that_is_no_detector_is_an_error_that_names_it(tmp_path, detector
         {"model": {"msst": {"colour": "red"}}},
         {"model": {"msst": 3}},
         {"model": {"msst": {"head_groups": "temporal"}}},
+        {"model": {"msst": {"head": "product"}}},
+        {"model": {"msst": {"spectral_attention": "bands"}}},
         {"model": {"encoder": "teacher"}},
         {"model": {"encoder": ["pca"]}},
         {"model": None},

@@ -296,7 +296,7 @@ STAGES = ((2, 2), (3, 3), (5, 6), (9, 12))
 
 
 def uneven() -> tuple[list[Tensor], Tensor, Tensor]:
-    """Logits of stages, masks and valid pixels of three images that differ in how many these are."""
+    """Logits of stages, masks and valid pixels of three images; each has another number of them."""
     generator = torch.Generator().manual_seed(0)
     mask = torch.rand(3, 1, 33, 47, generator=generator) > 0.6
     valid = torch.ones_like(mask)

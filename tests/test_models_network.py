@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from dmssn.models.autoencoder import Packing
+from dmssn.models.evidence import CHANNELS
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN, spread
 from dmssn.models.projection import evenly_spaced_bands
@@ -12,10 +13,16 @@ from dmssn.models.projection import evenly_spaced_bands
 BANDS, SIDE = 6, 32
 
 
-@pytest.fixture(scope="module")
-def network() -> DMSSN:
+KINDS = {
+    "published": {},
+    "evidence": {"with_evidence": True, "config": MSSTConfig(head="detail")},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def network(request: pytest.FixtureRequest) -> DMSSN:
     torch.manual_seed(0)
-    return DMSSN(BANDS).eval()
+    return DMSSN(BANDS, **KINDS[request.param]).eval()
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +128,30 @@ def test_every_parameter_but_a_bias_before_a_norm_gets_a_gradient(
     assert without == {f"student.{layer}.conv.bias" for layer in layers}
 
 
+def test_evidence_leaves_every_parameter_its_gradient(
+    batch: tuple[Tensor, Tensor, Packing],
+) -> None:
+    network = DMSSN(BANDS, config=MSSTConfig(drop_path=0.0), with_evidence=True)
+    network(*batch, decode=False).logits.square().mean().backward()
+    first = network.msst.stages[0].embed.weight
+    assert first.shape[1] == 32 + CHANNELS
+    assert first.grad is not None
+    assert first.grad.abs().sum(dim=(0, 2, 3)).min() > 0
+    assert network.student.encoder[0].conv.weight.grad is not None
+
+
+def test_stages_answer_in_training_only(batch: tuple[Tensor, Tensor, Packing]) -> None:
+    network = DMSSN(BANDS, **KINDS["evidence"])
+    assert [stage.shape[-1] for stage in network(*batch).coarse] == [1, 2, 4, 8]
+    with torch.no_grad():
+        assert not network.eval()(*batch).coarse
+        assert not DMSSN(BANDS)(*batch).coarse
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bands", [3, 81])
-def test_any_number_of_bands_from_three_up(bands: int) -> None:
-    network = DMSSN(bands).eval()
+def test_any_number_of_bands_from_three_up(bands: int, kind: str) -> None:
+    network = DMSSN(bands, **KINDS[kind]).eval()
     with torch.no_grad():
         assert network.saliency_dense(torch.rand(1, bands, 32, 32)).shape == (1, 1, 32, 32)
 

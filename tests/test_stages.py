@@ -165,12 +165,33 @@ def interrupted_at(epoch, monkeypatch, run):
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("fit", [{}, {"ema": 0.9, "workers": 1}], ids=["plain", "averaged"])
-def test_a_resumed_detector_is_the_uninterrupted_one(prepared, teacher, tmp_path, monkeypatch, fit):
+PUBLISHED = {
+    "evidence": False, "head": "sum", "spectral_attention": "positions", "coarse": 0.0,
+}  # fmt: skip
+VIEWS = AugmentConfig(
+    flips=False, rotation=0, shrink=1, enlarge=1,
+    crop=0.5, side=32, late_side=48, turns=True, window=0.4, tone=2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fit", "detector"),
+    [
+        ({}, PUBLISHED),
+        ({"ema": 0.9, "workers": 1}, {}),
+        ({"epochs": 10, "validate_every": 5}, {"augment": VIEWS, "edge": 2.0}),
+    ],
+    ids=["published", "averaged", "views"],
+)
+def test_a_resumed_detector_is_the_uninterrupted_one(
+    prepared, teacher, tmp_path, monkeypatch, fit, detector
+):
     recipe = recipe_of(prepared, **fit)
+    recipe = replace(recipe, detector=replace(recipe.detector, **detector))
     whole = fit_detector(recipe, tmp_path / "whole", teacher)
     cut = tmp_path / "cut"
-    interrupted_at(2, monkeypatch, lambda: fit_detector(recipe, cut, teacher))
+    late = recipe.detector.fit.epochs - 1
+    interrupted_at(late, monkeypatch, lambda: fit_detector(recipe, cut, teacher))
     assert not cut.exists()
     assert (tmp_path / "running_cut" / "resume.safetensors").is_file()
     fit_detector(recipe, cut, teacher, resume=True)
