@@ -12,7 +12,7 @@ from dmssn.preparing_sets import prepare_set
 from generated import write_folder
 
 TESTS = Path(__file__).parent
-LONGEST = 120
+LONGEST = 300
 """Seconds after which a job counts as hanging."""
 
 RECIPE = """\
