@@ -17,7 +17,6 @@ OUT/scores/ARM-SEED.json            scores of each test scene
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,12 +25,12 @@ from typing import Any
 import tomli_w
 
 from dmssn.ablation.jobs import Job, work
+from dmssn.ablation.running import prepare_whole
 from dmssn.ablation.variants import seeded
 from dmssn.config import Recipe
 from dmssn.detector import load_network
 from dmssn.files import locked, make_folder, replacing
-from dmssn.labour import Labour
-from dmssn.preparing_sets import prepare_set
+from dmssn.judging.results import known
 from dmssn.recipes import changed_keys, find_recipe, from_table, read_recipe, to_table
 from dmssn.store import PreparedSet, write_json
 from dmssn.training.validation import score_scenes
@@ -129,12 +128,7 @@ class Experiment:
         for arm in ARMS:
             for kind in (TRAIN, *TESTS):
                 recipe = self.arm(arm, kind)
-                if (recipe.data.prepared / "manifest.json").is_file():
-                    continue
-                report = prepare_set(recipe.data, recipe.prepare, Labour(workers=self.workers))
-                if report.manifest is None:
-                    why = "; ".join([*report.wrong.values(), *report.missing, *report.said])
-                    raise ValueError(f"{recipe.data.prepared}: the set is not complete: {why}")
+                prepare_whole(recipe.data, recipe.prepare, self.workers)
 
     def _train(self) -> None:
         detectors = [self.detector(arm, seed) for seed in self.seeds for arm in ARMS]
@@ -205,7 +199,7 @@ class Experiment:
 def _without_nan(scenes: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
     """For JSON, which has no NaN."""
     return {
-        scene: {metric: None if math.isnan(value) else value for metric, value in values.items()}
+        scene: {metric: known(value) for metric, value in values.items()}
         for scene, values in scenes.items()
     }
 

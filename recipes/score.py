@@ -11,7 +11,6 @@ repository (``real_cubes`` says how the folder holds them). Maps are scored as f
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +18,8 @@ import numpy as np
 
 import dmssn
 from dmssn.cube import Cube
-from dmssn.detector import DEFAULT, NetworkDetector, load_network
+from dmssn.detector import DEFAULT, load_network
+from dmssn.detector_settings import with_sizes
 from dmssn.masks import read_crop, read_mask
 from dmssn.metrics import score
 from dmssn.scoring import read_truth
@@ -78,14 +78,13 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
     options = parser.parse_args()
-    detector = load_network(options.detector or DEFAULT)
-    if options.size:
-        prepare = {**detector.header.prepare, "size": options.size}
-        header = replace(detector.header, prepare=prepare)
-        detector = NetworkDetector(detector.name, header, detector.network, detector.device)
+    text = options.detector or DEFAULT
+    detector = load_network(with_sizes(text, [options.size] if options.size else []))
     header, parameters = detector.header, detector.parameters
     print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands")
-    print(f"run at {header.prepare['size']} pixels a side; trained to {header.metrics}\n")
+    print(
+        f"run at {'+'.join(map(str, detector.sizes))} pixels a side; trained to {header.metrics}\n"
+    )
     if options.scenes.is_dir():
         rows = table(detector, generated(options.scenes, options.split))
         values = np.array(list(rows.values()))

@@ -24,7 +24,7 @@ from typing import Any
 from dmssn.ablation.jobs import Job, work
 from dmssn.ablation.results import results_of
 from dmssn.ablation.variants import OURS, Variant, seeded, teacher_owner, variants
-from dmssn.config import Recipe
+from dmssn.config import DataConfig, PrepareConfig, Recipe
 from dmssn.files import locked, make_folder
 from dmssn.labour import Labour
 from dmssn.origins import made_up
@@ -143,11 +143,7 @@ class Ablation:
         recipes = [self.variants[name].recipe(self.ours) for name in self.chosen]
         for recipe in {recipe.prepare: recipe for recipe in recipes}.values():
             placed = seeded(recipe, 0, self._scenes(), self._prepared(recipe))
-            if not (placed.data.prepared / "manifest.json").is_file():
-                report = prepare_set(placed.data, placed.prepare, Labour(workers=workers))
-                if report.manifest is None:
-                    why = "; ".join([*report.wrong.values(), *report.missing, *report.said])
-                    raise ValueError(f"{placed.data.prepared}: the set is not complete: {why}")
+            prepare_whole(placed.data, placed.prepare, workers)
             PreparedSet(placed.data.prepared).test_names()  # refused now, not after training
 
     def _do(self, what: str, jobs: list[Job], workers: int) -> None:
@@ -204,6 +200,20 @@ class Ablation:
         results = results_of(self.variants, runs, facts)
         write_json(self.out / RESULTS, results)
         return results
+
+
+def prepare_whole(data: DataConfig, prepare: PrepareConfig, workers: int) -> None:
+    """Prepare a set that is not prepared yet, all of it.
+
+    Raises:
+        ValueError: A scene cannot be prepared.
+    """
+    if (data.prepared / "manifest.json").is_file():
+        return
+    report = prepare_set(data, prepare, Labour(workers=workers))
+    if report.manifest is None:
+        why = "; ".join([*report.wrong.values(), *report.missing, *report.said])
+        raise ValueError(f"{data.prepared}: the set is not complete: {why}")
 
 
 @contextmanager

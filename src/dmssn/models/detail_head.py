@@ -33,20 +33,20 @@ class DetailHead(nn.Module):
         )
         self.smooth = nn.ModuleList(_separable(width, width) for _ in channels)
         self.coarse = nn.ModuleList(nn.Conv2d(width, 1, kernel_size=1) for _ in channels)
-        half, quarter = width, width // 2
+        half = width // 2
         self.own = nn.Sequential(
-            nn.Conv2d(inputs, quarter, kernel_size=1), nn.GroupNorm(1, quarter), nn.GELU()
+            nn.Conv2d(inputs, half, kernel_size=1), nn.GroupNorm(1, half), nn.GELU()
         )
         self.halve = nn.Sequential(
-            nn.Conv2d(quarter, half, kernel_size=3, stride=2, padding=1),
-            nn.GroupNorm(1, half),
+            nn.Conv2d(half, width, kernel_size=3, stride=2, padding=1),
+            nn.GroupNorm(1, width),
             nn.GELU(),
         )
-        self.narrow = nn.Conv2d(width, half, kernel_size=1)
-        self.refine = _separable(2 * half, half)
-        self.enlarge = nn.Conv2d(half, quarter, kernel_size=1)
-        self.weigh = nn.Conv2d(quarter, quarter, kernel_size=1)
-        self.classify = nn.Conv2d(quarter, 1, kernel_size=1)
+        self.narrow = nn.Conv2d(width, width, kernel_size=1)
+        self.refine = _separable(2 * width, width)
+        self.enlarge = nn.Conv2d(width, half, kernel_size=1)
+        self.weigh = nn.Conv2d(half, half, kernel_size=1)
+        self.classify = nn.Conv2d(half, 1, kernel_size=1)
 
     def forward(self, stages: list[Tensor], code: Tensor) -> tuple[Tensor, list[Tensor]]:
         """From maps of the stages and the code (N, inputs, H, W).

@@ -1,12 +1,13 @@
 """The two stages of training: the teacher, and the detector that learns from it."""
 
 import math
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from dmssn import checkpoint
 from dmssn.batches import Batch
@@ -66,7 +67,8 @@ def _teacher_stage(recipe: Recipe, job: Job) -> tuple[PreparedSet, Stage[Teacher
     torch.manual_seed(config.fit.seed)
     teacher = Teacher(prepared.manifest.bands, spatial=config.spatial)
     if job.init:
-        _start_from(teacher, weights_file(job.init), "teacher")
+        file = weights_file(job.init)
+        checkpoint.load_weights(teacher, checkpoint.load(file, "teacher")[1], file)
     teacher.to(job.device)
 
     def terms(network: Teacher, batch: Batch) -> Terms:
@@ -141,8 +143,9 @@ def _detector_stage(recipe: Recipe, job: Job) -> tuple[PreparedSet, Stage[DMSSN]
     network = DMSSN.described(prepared.manifest.bands, model)
     if job.init:
         path = find_checkpoint(str(job.init))[1]
-        _check_alike(config, path)
-        _start_from(network, path, "detector")
+        header, tensors = checkpoint.load(path, "detector")
+        _check_alike(config, header.model, path)
+        checkpoint.load_weights(network, tensors, path)
     elif config.encoder == "pca" and isinstance(network.student, Projection):
         weight = network.student.weight
         weight.copy_(principal_components(prepared, len(weight)))
@@ -193,9 +196,8 @@ def open_prepared(recipe: Recipe) -> PreparedSet:
     return prepared
 
 
-def _check_alike(config: DetectorConfig, path: Path) -> None:
+def _check_alike(config: DetectorConfig, model: Mapping[str, Any], path: Path) -> None:
     """Refuse weights of another network than the recipe's, in words that name the settings."""
-    model = checkpoint.load(path, "detector")[0].model
     told = {"encoder": "student", "evidence": False, **model, **model.get("msst", {})}
     usual = MSSTConfig()
     for name in ("encoder", "evidence", *SHAPE):
@@ -205,11 +207,6 @@ def _check_alike(config: DetectorConfig, path: Path) -> None:
                 f"{path}: weights of a network with detector.{name} = {theirs!r}, the recipe's has "
                 f"{getattr(config, name)!r}; set it alike, or start from other weights"
             )
-
-
-def _start_from(network: nn.Module, path: Path, stage: checkpoint.Stage) -> None:
-    _, tensors = checkpoint.load(path, stage)
-    checkpoint.load_weights(network, tensors, path)
 
 
 def weights_file(path: Path) -> Path:
