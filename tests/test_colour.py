@@ -39,12 +39,12 @@ def test_the_arms_differ_in_bands_and_places_alone(recipe, tmp_path):
     jobs = [both.detector(arm, seed) for arm in colour_scenes.ARMS for seed in range(2)]
     assert [job.recipe.detector.fit.seed for job in jobs] == [0, 1, 0, 1]
     assert len({job.folder for job in jobs}) == 4
-    assert jobs[0].teacher.recipe.teacher.fit.seed == 0
 
 
-def test_a_recipe_without_distillation_has_no_teacher(recipe, tmp_path):
-    alone = replace(recipe, detector=replace(recipe.detector, distill=0.0))
-    assert experiment_of(alone, tmp_path).detector("cube", 0).teacher is None
+def test_a_recipe_has_a_teacher_where_it_distills(recipe, tmp_path):
+    assert experiment_of(recipe, tmp_path).detector("cube", 1).teacher is None
+    taught = replace(recipe, detector=replace(recipe.detector, distill=1.0))
+    assert experiment_of(taught, tmp_path).detector("cube", 1).teacher.recipe.teacher.fit.seed == 1
 
 
 def test_a_folder_is_kept_to_the_settings_it_was_begun_with(recipe, tmp_path):

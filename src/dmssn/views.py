@@ -52,7 +52,7 @@ def random_view(
         The view, without the regions that it does not show, and its mask.
     """
     # As many numbers are drawn whatever the settings, so that one does not move the others.
-    places, turn, bands = generator.random((TRIES, 4)), generator.integers(8), generator.random(4)
+    places, turn, bands = generator.random((TRIES, 4)), generator.integers(8), generator.random(3)
     tone = 2 * generator.random() - 1
     if config.crop < 1 or config.side:
         cube, mask = _part(cube, mask, config, places)

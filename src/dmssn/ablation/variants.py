@@ -93,11 +93,18 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             claim="This project's own claim: deep supervision helps.",
         ),
         Variant(
+            name="edge-loss",
+            says="pixels near the edges of objects count more in the cross-entropy",
+            changes={"detector.edge": 5.0},
+            claim="A loss that is aware of edges makes better maps.",
+            expected="better",
+        ),
+        Variant(
             name="whole-spectra",
-            says="spectra are never cut, nor brought to fewer bands, in training",
-            changes={"detector.augment.window": 1.0},
-            claim="This project's own claim: random windows of the spectrum help with cameras that "
-            "were not trained on.",
+            says="spectra are never cut, brought to fewer bands or changed in tone in training",
+            changes={"detector.augment.window": 1.0, "detector.augment.tone": 1.0},
+            claim="This project's own claim: random windows of the spectrum, and other tones, help "
+            "with cameras that were not trained on.",
         ),
         Variant(
             name="whole-pictures",

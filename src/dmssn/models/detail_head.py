@@ -42,7 +42,6 @@ class DetailHead(nn.Module):
             nn.GroupNorm(1, width),
             nn.GELU(),
         )
-        self.narrow = nn.Conv2d(width, width, kernel_size=1)
         self.refine = _separable(2 * width, width)
         self.enlarge = nn.Conv2d(width, half, kernel_size=1)
         self.weigh = nn.Conv2d(half, half, kernel_size=1)
@@ -65,7 +64,7 @@ class DetailHead(nn.Module):
         assert x is not None
         own = self.own(code)
         beside = self.halve(own)
-        x = self.refine(torch.cat([_enlarged(self.narrow(x), beside), beside], dim=1))
+        x = self.refine(torch.cat([_enlarged(x, beside), beside], dim=1))
         x = F.gelu(_enlarged(self.enlarge(x), own) + self.weigh(own))
         logits: Tensor = self.classify(x)
         return logits, coarse
