@@ -126,7 +126,7 @@ def test_variants_share_the_teachers_that_are_trained_alike():
     }
     own = ("no-homogenization", "component-homogenization", "spatial-teacher", "published-rates")
     alike = ("ours", "published-detector", "no-evidence", "sum-head", "no-coarse-loss")
-    alike += ("whole-spectra", "whole-pictures")
+    alike += ("no-rank-loss", "edge-loss", "whole-spectra", "parts")
     alike += ("spatial-heads", "spectral-heads", "position-attention")
     assert owners == dict.fromkeys(alike, "ours") | {name: name for name in own}
 

@@ -157,6 +157,7 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path):
         (DetectorConfig, "drop_path", (0, 0.99), (1, -0.1)),
         (DetectorConfig, "edge", (0, 5), (-1, math.nan, math.inf)),
         (DetectorConfig, "coarse", (0, 5), (-1, math.nan, math.inf)),
+        (DetectorConfig, "rank", (0, 5), (-1, math.nan, math.inf)),
         (GenerateConfig, "count", (0, 10**6), (-1,)),
         (GenerateConfig, "size", (16, 4096), (15, 4097)),
         (GenerateConfig, "least_size", (0, 16, 256), (-1, 1, 15, 257)),  # of 256 at most

@@ -438,3 +438,69 @@ def test_terms_of_half_precision_inputs_are_computed_in_float32() -> None:
     for name, term in found.items():
         assert term.dtype == torch.float32
         torch.testing.assert_close(term, expected[name], atol=0, rtol=1e-6)
+
+
+def plain_ranking(logits: Tensor, mask: Tensor, valid: Tensor) -> float:
+    """Pair after pair in float64; 0 of an image without one."""
+    total = 0.0
+    for image in range(len(logits)):
+        known = valid[image]
+        above = logits[image][mask[image] & known].double().numpy()
+        below = logits[image][~mask[image] & known].double().numpy()
+        if len(above) and len(below):
+            total += np.logaddexp(0, below[None] - above[:, None]).mean()
+    return total / len(logits)
+
+
+def ranked() -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, masks and valid pixels of four images, of few enough pixels for all pairs."""
+    generator = torch.Generator().manual_seed(3)
+    logits = 3 * torch.randn(4, 1, 20, 24, generator=generator)
+    mask = torch.rand(4, 1, 20, 24, generator=generator) > 0.9
+    mask[2] = False  # nothing salient
+    valid = torch.rand(4, 1, 20, 24, generator=generator) > 0.2
+    valid[3] = False  # nothing known
+    return logits, mask, valid
+
+
+def test_the_order_of_pixels_is_that_of_all_pairs() -> None:
+    logits, mask, valid = ranked()
+    found = losses.ranking_term(logits, mask, valid)["segment/rank"].item()
+    assert found == pytest.approx(plain_ranking(logits, mask, valid), rel=1e-5)
+    found = losses.ranking_term(logits, mask)["segment/rank"].item()
+    assert found == pytest.approx(plain_ranking(logits, mask, torch.ones_like(mask)), rel=1e-5)
+
+
+def test_the_order_of_pixels_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0, 50.0]]).view(1, 1, 1, 4)
+    mask = torch.tensor([[True, False, True, False]]).view(1, 1, 1, 4)
+    valid = torch.tensor([[True, True, True, False]]).view(1, 1, 1, 4)
+    by_hand = (math.log1p(math.exp(-2)) + math.log1p(math.exp(1))) / 2
+    found = losses.ranking_term(logits, mask, valid)["segment/rank"].item()
+    assert found == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_the_order_of_pixels_knows_neither_level_nor_size() -> None:
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(1, 1, 64, 64, generator=generator)
+    mask = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    mask[..., 30:33, 30:33] = True
+    logits[mask] -= 2
+    found = losses.ranking_term(logits, mask)["segment/rank"]
+    torch.testing.assert_close(losses.ranking_term(logits + 7, mask)["segment/rank"], found)
+    # Each pixel four times: other pixels are compared, with nearly the same mean.
+    twice = [plane.repeat_interleave(2, 2).repeat_interleave(2, 3) for plane in (logits, mask)]
+    assert losses.ranking_term(*twice)["segment/rank"].item() == pytest.approx(
+        found.item(), rel=0.05
+    )
+
+
+def test_a_lost_target_of_few_pixels_has_a_gradient() -> None:
+    logits = torch.full((1, 1, 64, 64), -20.0)
+    mask = torch.zeros_like(logits, dtype=torch.bool)
+    mask[..., 5, 5:8] = True
+    logits.requires_grad_()
+    losses.ranking_term(logits, mask)["segment/rank"].backward()
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad[mask], torch.full((3,), -0.5 / 3))
+    assert logits.grad.sum().abs() < 1e-6

@@ -93,6 +93,12 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             claim="This project's own claim: deep supervision helps.",
         ),
         Variant(
+            name="no-rank-loss",
+            says="nothing but the masks' own terms orders the pixels",
+            changes={"detector.rank": 0.0},
+            claim="This project's own claim: a loss of pairs of pixels helps small targets.",
+        ),
+        Variant(
             name="edge-loss",
             says="pixels near the edges of objects count more in the cross-entropy",
             changes={"detector.edge": 5.0},
@@ -107,10 +113,12 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             "with cameras that were not trained on.",
         ),
         Variant(
-            name="whole-pictures",
-            says="no part of a picture is enlarged in training",
-            changes={"detector.augment.crop": 1.0},
-            claim="This project's own claim: views of parts of a scene help.",
+            name="parts",
+            says="parts of pictures, down to half their sides, are enlarged in training",
+            changes={"detector.augment.crop": 0.5},
+            claim="Views of parts of a scene make more of few scenes, and help. (What the sides of "
+            "a picture tell, those of a part do not.)",
+            expected="better",
         ),
         Variant(
             name="no-homogenization",
