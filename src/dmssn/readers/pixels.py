@@ -70,7 +70,7 @@ def unpacked(file: CubeFile) -> int:
     filters = getattr(array, "_filters", True)  # Zarr's chunks are always read whole
     if not filters and whole > CHUNK_CACHE:
         return plain
-    return whole * -(-bands // int(chunks[file.axes.index("B")]))
+    return int(whole * -(-bands // chunks[file.axes.index("B")]))
 
 
 __all__ = ["spectrum", "unpacked"]

@@ -3,7 +3,6 @@
 Letters: R regions, B bands, S side of the network's square.
 """
 
-import math
 import threading
 import time
 from collections.abc import Sequence
@@ -21,9 +20,10 @@ from dmssn.predicting import require_units
 from dmssn.regions import OUTSIDE, RegionCube, region_sums
 from dmssn.scoring import Pair, Scoring, score_pair_and_curves
 from dmssn.surveying import survey
-from dmssn.viewing.jobs import Job, Watched
+from dmssn.viewing.jobs import Job, MissingError, Watched
 from dmssn.viewing.layers import code_colours, region_colours
-from dmssn.viewing.scenes import SaliencyMap, Scene, saliency_layer
+from dmssn.viewing.maps import SaliencyMap, saliency_layer
+from dmssn.viewing.scenes import Scene
 
 
 class Detectors:
@@ -81,12 +81,12 @@ class Detectors:
         """Have a detector make the map of a scene, which keeps it.
 
         Raises:
-            LookupError: There is no detector of this number.
+            MissingError: There is no detector of this number.
             ValueError: The cube does not fit it, or is damaged.
             MemoryError: There is too little memory.
         """
         if not 0 <= number < len(self.names):
-            raise LookupError(f"no detector {number}")
+            raise MissingError(f"no detector {number}")
         job.tell("loading the detector")
         detector = self.load(self.names[number])
         began = time.monotonic()
@@ -142,7 +142,7 @@ def own_spectra(source: RowSource, regions: RegionCube) -> NDArray[np.float32]:
     """
     height, width = regions.region_map.shape
     small = survey(source, (height, width)).small
-    valid = np.isfinite(small).all(axis=2)
+    valid: NDArray[np.bool_] = np.asarray(np.isfinite(small).all(axis=2))
     ids = np.where(valid, regions.region_map, OUTSIDE)
     count = len(regions.spectra)
     pixels = np.where(valid[:, :, None], small, 0).reshape(ids.size, -1)
@@ -159,11 +159,11 @@ def judge(scene: Scene, found: SaliencyMap, job: Job) -> dict[str, Any]:
         how the map was scored.
 
     Raises:
-        LookupError: The scene has no mask.
+        MissingError: The scene has no mask.
         ValueError: The map cannot be scored.
     """
     if scene.truth is None:
-        raise LookupError("this scene has no mask")
+        raise MissingError("this scene has no mask")
     job.tell("scoring the map")
     scoring = Scoring()
     saliency = found.values().astype(np.float64)
@@ -171,15 +171,10 @@ def judge(scene: Scene, found: SaliencyMap, job: Job) -> dict[str, Any]:
     values, curves = score_pair_and_curves(pair, scoring)
     return {
         "metrics": [
-            {"name": name, "heading": HEADINGS[name], "low": low_is_better(name), "value": _n(value)}
+            {"name": name, "heading": HEADINGS[name], "low": low_is_better(name), "value": value}
             for name, value in values.items()
         ],
-        "precision": [_n(value) for value in curves.precision],
-        "recall": [_n(value) for value in curves.recall],
+        "precision": curves.precision,
+        "recall": curves.recall,
         "scoring": scoring.said,
     }
-
-
-def _n(value: float) -> float | None:
-    """A number as JSON has it; NaN as None."""
-    return round(float(value), 6) if math.isfinite(value) else None

@@ -144,7 +144,8 @@ async def _body(scope: "Scope", receive: "Receive") -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             return body
-        body += message.get("body", b"")
+        more: bytes = message.get("body", b"")
+        body += more
         if len(body) > LARGEST_BODY:
             raise RefusedError(413, f"a request has at most {LARGEST_BODY} bytes")
         if not message.get("more_body", False):

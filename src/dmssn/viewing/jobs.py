@@ -31,6 +31,14 @@ class BusyError(Exception):
     """Too many jobs wait already."""
 
 
+class MissingError(Exception):
+    """What is asked for is not there."""
+
+
+EXPECTED = (ValueError, OSError, MemoryError, ModuleNotFoundError, ArithmeticError, MissingError)
+"""What cubes and detectors may raise; its text is for people."""
+
+
 class Job:
     """One piece of work.
 
@@ -80,7 +88,7 @@ class Job:
             self.state = "done"
         except StoppedError:
             self.state = "stopped"
-        except (ValueError, OSError, MemoryError, ModuleNotFoundError, FloatingPointError) as error:
+        except EXPECTED as error:
             self.error = one_line(error)
             self.state = "failed"
         except Exception as error:
@@ -138,9 +146,16 @@ class Jobs:
         self._queue.put(job)
         return job
 
-    def get(self, name: str) -> Job | None:
-        """The job of an id, if it is known."""
-        return self._known.get(name)
+    def get(self, name: str) -> Job:
+        """The job of an id.
+
+        Raises:
+            MissingError: It is not known, or no more.
+        """
+        job = self._known.get(name)
+        if job is None:
+            raise MissingError("no such job")
+        return job
 
     def close(self) -> None:
         """Have all jobs end, and wait a moment for it."""

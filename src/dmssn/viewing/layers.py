@@ -52,6 +52,7 @@ def principal_directions(small: NDArray[np.float32], count: int = 3) -> NDArray[
     Args:
         small: Spectra to go by, shape (h, w, B); not finite where a pixel is invalid. Each band's
             outliers count as its usual limits.
+        count: Directions wanted.
     """
     spectra = clipped(small[np.isfinite(small).all(axis=2)]).astype(np.float64)
     return _directions(spectra, np.ones(len(spectra)), count).astype(np.float32)

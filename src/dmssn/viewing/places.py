@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dmssn.config import SettingError
 from dmssn.cube_lists import expand
 from dmssn.datasets.layout import natural
 from dmssn.files import PARTIAL
+from dmssn.readers import CubeFile
 from dmssn.readers.formats import cubes_in
 from dmssn.readers.stored import cube_name
 from dmssn.readers.zarr_stores import is_zarr
@@ -148,7 +150,9 @@ def _folders(start: Path) -> Iterator[Path]:
         here = Path(name)
         if here != start and (is_prepared(here) or is_zarr(here)):
             folders.clear()
-        folders[:] = sorted(sub for sub in folders if not sub.startswith(".") and PARTIAL not in sub)
+        folders[:] = sorted(
+            sub for sub in folders if not sub.startswith(".") and PARTIAL not in sub
+        )
         yield here
 
 
@@ -191,11 +195,39 @@ def _parts(path: Path) -> Iterator[Path]:
     """Links among the files that opening a cube may touch: in its folder, or named like it."""
     if path.is_dir():
         for name, folders, files in os.walk(path):
-            yield from (Path(name, sub) for sub in (*folders, *files) if Path(name, sub).is_symlink())
+            yield from (
+                Path(name, sub) for sub in (*folders, *files) if Path(name, sub).is_symlink()
+            )
         return
     for part in path.parent.glob(f"{glob.escape(path.stem)}*"):
         if path.stem in (part.stem, part.name) and part.is_symlink():
             yield part
 
 
-__all__ = ["Entry", "Listing", "check_confined", "find_scenes", "prepared_set_of", "stays"]
+def check_numbers(entry: Entry, source: CubeFile) -> None:
+    """See that an HDF5 file keeps its numbers in itself, or in files of the folder.
+
+    Raises:
+        PermissionError: It does not.
+    """
+    array: Any = source.stored.array
+    names = [name for name, *_ in getattr(array, "external", None) or ()]
+    if getattr(array, "is_virtual", False):
+        names += [part.file_name for part in array.virtual_sources() if part.file_name != "."]
+    for name in names:
+        if not stays(entry.path.parent / name, entry.root):
+            raise PermissionError(
+                f"{entry.name}: keeps its numbers in {name}, outside the folder that is looked at"
+            )
+
+
+__all__ = [
+    "Entry",
+    "Listing",
+    "check_confined",
+    "check_numbers",
+    "find_scenes",
+    "is_run",
+    "prepared_set_of",
+    "stays",
+]

@@ -6,7 +6,7 @@ Letters: H rows, W columns, B bands, S side of the network's square.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from dmssn.rendering import palette
 from dmssn.scoring import read_saliency
 from dmssn.store import PreparedSet
 from dmssn.surveying import survey
-from dmssn.viewing.jobs import Job, Watched
-from dmssn.viewing.layers import principal_directions, shown, weighted
-from dmssn.viewing.places import Entry, check_confined, stays
+from dmssn.viewing.jobs import Job, MissingError, Watched
+from dmssn.viewing.layers import principal_directions, region_colours, shown, weighted
+from dmssn.viewing.maps import LEVELS, SaliencyMap, saliency_layer
+from dmssn.viewing.places import Entry, check_confined, check_numbers
 from dmssn.viewing.spectra import Spectra, chosen_bands
 from dmssn.viewing.tiles import Layer
 from dmssn.viewing.truth import Named, Truth, find_maps, find_truth
@@ -31,41 +32,6 @@ PREVIEW_SIDE = 160
 """Longest side of the small cube that single bands are previewed from."""
 KEPT_BYTES = 256 * 2**20
 """Of layers that a scene keeps; the longest unused go, and are made again when asked for."""
-LEVELS = 65535
-"""Saliency 1 in a map, which is kept as 16-bit numbers, as it is written."""
-
-
-@dataclass(frozen=True, eq=False)
-class SaliencyMap:
-    """A saliency map and what belongs to it.
-
-    Attributes:
-        name: Of its detector, or its file.
-        saliency: 16-bit levels, 65535 is 1.
-        said: What should be known of it, one sentence each.
-        regions: The homogenized cube a network saw, or None.
-        region_spectra: Mean spectrum of each region in the cube's own units, shape (R, B); NaN
-            where a region has no valid pixel.
-        layers: Pictures of regions and code, by name.
-        seconds: That it took.
-    """
-
-    name: str
-    saliency: Layer
-    said: tuple[str, ...] = ()
-    regions: RegionCube | None = None
-    region_spectra: NDArray[np.float32] | None = None
-    layers: dict[str, Layer] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def values(self) -> NDArray[np.float32]:
-        """Saliency in [0, 1], shape (H, W)."""
-        return (self.saliency.whole / np.float32(LEVELS)).astype(np.float32)
-
-
-def saliency_layer(saliency: NDArray[np.floating]) -> Layer:
-    """A map in [0, 1] as it is kept."""
-    return Layer(np.rint(saliency * LEVELS).astype(np.uint16))
 
 
 class Scene:
@@ -99,7 +65,7 @@ class Scene:
         check_confined(entry)
         if entry.scene is None:
             self.source = opener(entry.path)
-            _refuse_numbers_elsewhere(self.source, entry)
+            check_numbers(entry, self.source)
             shape = self.source.shape[:2]
             self.truth, self.wrong = find_truth(entry.path, shape, entry.root, named)
             self._files = find_maps(entry.path, entry.root, named)
@@ -145,34 +111,46 @@ class Scene:
             "spectra": "now" if self.spectra.ready else "unpack",
         }
 
-    def layer(self, name: str) -> Layer | None:
-        """What was made of it by this name and is still kept.
+    def layer(self, name: str) -> Layer:
+        """What was made of it by a name and is still kept.
 
         Args:
             name: Of ``make``, or ``saliency-ID``, ``regions-ID``, ``code-ID`` of a map's id.
+
+        Raises:
+            MissingError: It was not made, or is no longer kept.
         """
         kind, _, which = name.partition("-")
         if which in self.maps:
-            found = self.maps[which]
-            return found.saliency if kind == "saliency" else found.layers.get(kind)
-        with self._lock:
-            if name in self._layers:
-                self._layers.move_to_end(name)
-            return self._layers.get(name)
+            known = {"saliency": self.maps[which].saliency, **self.maps[which].layers}
+            layer = known.get(kind)
+        else:
+            with self._lock:
+                layer = self._layers.get(name)
+                if layer is not None:
+                    self._layers.move_to_end(name)
+        if layer is None:
+            raise MissingError("not drawn yet")
+        return layer
 
     def make(self, name: str, job: Job) -> Layer:
-        """Make what is shown by a name: ``colour``, ``band-N``, ``bands-R-G-B``, ``pca``, ``mask``.
+        """Make what is shown by a name, unless it is kept.
+
+        Args:
+            name: ``colour``, ``band-N``, ``bands-R-G-B``, ``pca``; ``mask`` where there is one;
+                ``regions`` of a prepared scene.
+            job: Told how far it is.
 
         Raises:
-            LookupError: There is no such thing.
+            MissingError: There is no such thing.
             ValueError: The cube's file is damaged, or no pixel is valid.
         """
-        if (known := self.layer(name)) is not None:
-            return known
+        with suppress(MissingError):
+            return self.layer(name)
         kind, *numbers = name.split("-")
         bands = [int(number) for number in numbers]
         if any(band >= self.source.shape[2] for band in bands):
-            raise LookupError(f"no such band: {name}")
+            raise MissingError(f"no such band: {name}")
         match kind, len(bands):
             case "colour", 0:
                 made = self._survey(job)
@@ -187,29 +165,75 @@ class Scene:
                 made = shown(weighted(self._watched(job, "projecting"), directions))
             case "mask", 0 if self.truth is not None:
                 made = Layer(self.truth.levels(), shrink="most")
-            case "saliency", _:
-                raise LookupError("no such map; run the detector")
+            case "regions", 0 if self.prepared is not None:
+                made = region_colours(self.prepared)
             case _:
-                raise LookupError(f"nothing is shown by the name {name}")
+                raise MissingError(f"nothing is shown by the name {name}")
         self._keep(name, made)
         return made
 
-    def preview(self, band: int) -> NDArray[np.float32] | None:
-        """A band at a small size, shape (h, w, 1); None before the cube was first read."""
+    def pixel(self, row: int, column: int, which: str = "") -> dict[str, Any]:
+        """What there is to know of a pixel, plain values and arrays.
+
+        Args:
+            row: From 0, from the top.
+            column: From 0, from the left.
+            which: Id of a map, for its saliency and region; or nothing.
+
+        Returns:
+            ``spectrum``, and ``valid``: whether all of it is finite; ``salient`` by the mask, None
+            where that is not known; ``saliency``; and ``region`` with ``number``, ``pixels`` at
+            the network's size, and ``mean``, its spectrum.
+
+        Raises:
+            MissingError: There is no such pixel.
+            NotUnpackedError: Spectra are not to be had yet.
+            ValueError: The cube's file is damaged.
+        """
+        spectrum = self.spectra.at(row, column)
+        told: dict[str, Any] = {
+            "row": row,
+            "column": column,
+            "spectrum": spectrum,
+            "valid": bool(np.isfinite(spectrum).all()),
+        }
+        if self.truth is not None:
+            known = self.truth.counted is None or self.truth.counted[row, column]
+            told["salient"] = bool(self.truth.mask[row, column]) if known else None
+        found = self.maps.get(which)
+        regions, means = self.prepared, None if self.prepared is None else self.prepared.spectra
+        if found is not None:
+            told["saliency"] = int(found.saliency.whole[row, column]) / LEVELS
+            regions, means = found.regions or regions, found.region_spectra
+        if regions is not None and means is not None:
+            height, width, _ = self.source.shape
+            tall, wide = regions.region_map.shape
+            number = int(regions.region_map[row * tall // height, column * wide // width])
+            if number != OUTSIDE:
+                pixels = int(regions.areas[number])
+                told["region"] = {"number": number, "pixels": pixels, "mean": means[number]}
+        return told
+
+    def preview(self, band: int) -> NDArray[np.float32]:
+        """A band at a small size, shape (h, w, 1).
+
+        Raises:
+            MissingError: There is no such band, or the cube was not yet read.
+        """
         if self._small is None or not 0 <= band < self.source.shape[2]:
-            return None
+            raise MissingError("no preview")
         return np.ascontiguousarray(self._small[:, :, band : band + 1])
 
     def saved_map(self, which: str) -> SaliencyMap:
         """A saliency map that lies in a file, by its id.
 
         Raises:
-            LookupError: There is no such map.
+            MissingError: There is no such map.
             ValueError: Its file is damaged, or it is of another size than the cube.
         """
         known = {f"f{i}": pair for i, pair in enumerate(self._files.items())}
         if which not in known:
-            raise LookupError(f"no map {which}")
+            raise MissingError(f"no map {which}")
         name, path = known[which]
         found = read_saliency(path)
         height, width, _ = self.source.shape
@@ -242,22 +266,3 @@ class Scene:
                 if held <= KEPT_BYTES or old in (name, "colour", "mask"):
                     continue
                 held -= self._layers.pop(old).bytes
-
-
-def _refuse_numbers_elsewhere(source: RowSource, entry: Entry) -> None:
-    """Refuse an HDF5 file whose numbers lie in files outside the folder.
-
-    Raises:
-        PermissionError: They do.
-    """
-    if not isinstance(source, CubeFile):
-        return
-    array: Any = source.stored.array
-    names = [name for name, *_ in getattr(array, "external", None) or ()]
-    if getattr(array, "is_virtual", False):
-        names += [part.file_name for part in array.virtual_sources() if part.file_name != "."]
-    for name in names:
-        if not stays(entry.path.parent / name, entry.root):
-            raise PermissionError(
-                f"{entry.name}: keeps its numbers in {name}, outside the folder that is looked at"
-            )

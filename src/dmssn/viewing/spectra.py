@@ -20,7 +20,7 @@ from dmssn.files import room
 from dmssn.objects import mean_spectra
 from dmssn.readers import CubeFile
 from dmssn.readers import pixels as pixel_reading
-from dmssn.viewing.jobs import Job, Watched
+from dmssn.viewing.jobs import Job, MissingError, Watched
 
 AT_ONCE = 4 * 2**20
 """Bytes that are unpacked for a single spectrum; where it takes more the cube is unpacked once."""
@@ -63,15 +63,16 @@ class Spectra:
         """The spectrum of a pixel, float32 of shape (B,); not finite where it is invalid.
 
         Raises:
-            IndexError: There is no such pixel.
+            MissingError: There is no such pixel.
             NotUnpackedError: ``unpack`` comes first.
             ValueError: The file is damaged.
         """
         height, width, _ = self._source.shape
         if not (0 <= row < height and 0 <= column < width):
-            raise IndexError(f"no pixel {row}, {column} in {height} x {width}")
+            raise MissingError(f"no pixel {row}, {column} in {height} x {width}")
         if isinstance(self._source, Cube):
-            return self._source.data[row, column]
+            values: NDArray[np.float32] = self._source.data[row, column]
+            return values
         if self._unpacked is not None:
             return np.array(self._unpacked[row, column])
         if not self.direct or not isinstance(self._source, CubeFile):
@@ -96,7 +97,7 @@ class Spectra:
             raise OSError(
                 f"{place}: {free / 1e9:.1f} GB free, but the spectra of {self._source.name} need "
                 f"{(needed + SPARE) / 1e9:.1f} GB there; free some, set TMPDIR to another folder, "
-                "or rewrite the cube with `dmssn convert --layout spectra`"
+                "or rewrite the cube with `dmssn convert --layout spectrum`"
             )
         file = tempfile.TemporaryFile()  # needed until the scene is closed
         spectra = np.memmap(file, np.float32, "w+", shape=shape)
@@ -111,8 +112,8 @@ class Spectra:
 
 def _by_bands(file: CubeFile) -> bool:
     """Whether pieces of the file hold few bands of many pixels, not all bands of some rows."""
-    chunks = getattr(file.stored.array, "chunks", None)
-    return bool(chunks) and chunks[file.axes.index("B")] * 2 <= file.shape[2]
+    chunks: Any = getattr(file.stored.array, "chunks", None)
+    return bool(chunks and chunks[file.axes.index("B")] * 2 <= file.shape[2])
 
 
 def _fill_by_bands(file: CubeFile, spectra: NDArray[np.float32], job: Job) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dmssn.viewing.jobs import MissingError
+
 SIDE = 512
 """Rows and columns of a tile."""
 APRON = 1
@@ -72,14 +74,14 @@ class Layer:
             apron of one pixel, in which the outermost are repeated. And the type of the content.
 
         Raises:
-            LookupError: There is no such tile.
+            MissingError: There is no such tile.
         """
         if not 0 <= level < len(self._levels):
-            raise LookupError(f"no level {level}")
+            raise MissingError(f"no level {level}")
         whole = self._levels[level]
         top, left = row * SIDE, column * SIDE
         if not (0 <= top < whole.shape[0] and 0 <= left < whole.shape[1]):
-            raise LookupError(f"no tile {row}, {column} at level {level}")
+            raise MissingError(f"no tile {row}, {column} at level {level}")
         if self.is_picture:
             return png(whole[top : top + SIDE, left : left + SIDE]), "image/png"
         rows = _around(top, whole.shape[0])
@@ -109,6 +111,6 @@ def _halved(picture: NDArray[Any], shrink: Shrink) -> NDArray[Any]:
     even = np.pad(picture, odd, mode="edge") if any(pad for _, pad in odd) else picture
     corners = [even[row::2, column::2] for row in (0, 1) for column in (0, 1)]
     if shrink == "most":
-        return np.maximum.reduce(corners)
+        return np.asarray(np.maximum.reduce(corners))
     total = sum(corner.astype(np.uint32) for corner in corners)
     return np.asarray((total + 2) // 4, dtype=picture.dtype)
