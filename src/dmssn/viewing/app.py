@@ -28,6 +28,7 @@ from dmssn.viewing.viewer import Viewer, Wanted
 
 PAGE = {
     "": ("index.html", "text/html; charset=utf-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
     "view.css": ("view.css", "text/css; charset=utf-8"),
     "view.js": ("view.js", "text/javascript; charset=utf-8"),
     "picture.js": ("picture.js", "text/javascript; charset=utf-8"),
