@@ -114,8 +114,10 @@ def check_sender(headers: dict[str, list[str]]) -> None:
     for origin in headers.get("origin", []):
         if origin.lower() != f"http://{hosts[0].lower()}":
             raise RefusedError(403, "the viewer answers only to its own page")
+    # A link to the page, as in a terminal that is itself a page, may be followed from anywhere.
+    followed = headers.get("sec-fetch-mode") == ["navigate"]
     for site in headers.get("sec-fetch-site", []):
-        if site not in ("same-origin", "none"):
+        if site not in ("same-origin", "none") and not followed:
             raise RefusedError(403, "the viewer answers only to its own page")
 
 

@@ -168,6 +168,7 @@ def _told(found: SaliencyMap) -> dict[str, Any]:
         "name": found.name,
         "said": list(found.said),
         "seconds": found.seconds,
+        "histogram": np.bincount(found.saliency.whole.ravel() >> 8, minlength=256),
         "regions": None if found.regions is None else len(found.regions.spectra),
         "layers": {name: layer.facts() for name, layer in layers.items()},
     }

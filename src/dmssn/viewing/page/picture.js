@@ -131,6 +131,7 @@ export class PictureView extends EventTarget {
     if (known) {
       this.tiles.delete(key); // to the end: the longest unused are first
       this.tiles.set(key, known);
+      known.drawn = this.drawing;
       if (known.content) return known.content;
     }
     if (!known) this.wanted.push({ key, layer, level, row, column });
@@ -147,8 +148,9 @@ export class PictureView extends EventTarget {
   }
 
   async fetchTile({ key, layer, level, row, column }) {
+    if (this.tiles.has(key)) return; // asked for by another layer's drawing
     const generation = this.generation;
-    const tile = { content: null };
+    const tile = { content: null, drawn: this.drawing };
     this.tiles.set(key, tile);
     this.flying += 1;
     try {
@@ -258,7 +260,6 @@ export class PictureView extends EventTarget {
       const [top, left] = [row * step, column * step];
       const tile = this.tile(layer, level, row, column);
       if (tile) {
-        tile.drawn = this.drawing;
         const image = picture(tile);
         if (!image) continue;
         const [bottom, right] = [top + image.height * 2 ** level, left + image.width * 2 ** level];
