@@ -6,8 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
-from making import write_detector
 from PIL import Image
+
+from making import write_detector
 from viewed import HEIGHT, WIDTH, cube_values, serving, write_cube, write_mask
 
 pytest.importorskip("fastapi", reason="the extra view is not installed")
@@ -57,9 +58,11 @@ def page(browser, served):
     page.on("requestfailed", lambda request: wrong.append(f"{request.url} {request.failure}"))
     page.on(
         "request",
-        lambda request: None
-        if request.url.startswith((served.address, "blob:"))
-        else wrong.append(f"asked for {request.url}"),
+        lambda request: (
+            None
+            if request.url.startswith((served.address, "blob:"))
+            else wrong.append(f"asked for {request.url}")
+        ),
     )
     page.goto(served.address)
     page.wait_for_selector("#facts dt", state="attached")

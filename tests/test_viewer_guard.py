@@ -6,14 +6,15 @@ import os
 import h5py
 import numpy as np
 import pytest
+
 from viewed import BANDS, HEIGHT, TOKEN, WIDTH, serving, write_cube, write_mask
 
 pytest.importorskip("fastapi", reason="the extra view is not installed")
 pytest.importorskip("uvicorn", reason="the extra view is not installed")
 
-from dmssn.readers import open_cube  # noqa: E402
-from dmssn.viewing.places import find_scenes  # noqa: E402
-from dmssn.viewing.starting import start_viewer  # noqa: E402
+from dmssn.readers import open_cube
+from dmssn.viewing.places import find_scenes
+from dmssn.viewing.starting import start_viewer
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,9 @@ def test_only_what_lies_below_the_folder_is_listed(served):
     assert set(served.scenes()) == {"one.h5", "deep/two.h5"}
 
 
-@pytest.mark.parametrize("path", ["/", "/wrong/", f"/{TOKEN}x/", f"/{TOKEN[:-1]}/", "//", "/api/start"])
+@pytest.mark.parametrize(
+    "path", ["/", "/wrong/", f"/{TOKEN}x/", f"/{TOKEN[:-1]}/", "//", "/api/start"]
+)
 def test_without_the_token_nothing_is_told(served, path):
     reply = served.raw("GET", path)
     assert reply.status == 403
@@ -66,8 +69,18 @@ def test_a_token_elsewhere_than_in_the_path_does_not_count(served):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]"]
-    + ["0.0.0.0", "192.168.0.1", "127.0.0.1@evil.example", "127.0.0.1:80:80", ""],
+    [
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "127.0.0.1:80:80",
+        "192.168.0.1",
+        "0.0.0.0",
+        "[::2]",
+        "",
+    ],
 )
 def test_a_foreign_host_is_refused(served, host):
     assert served.raw("GET", f"/{TOKEN}/api/start", {"Host": host}).status == 403
@@ -79,7 +92,8 @@ def test_this_machine_may_be_called_by_its_names_and_any_port_that_leads_here(se
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "", "file://"]
+    "origin",
+    ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "", "file://"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_foreign_origin_is_refused(served, scene, origin, method):
@@ -92,6 +106,11 @@ def test_a_foreign_origin_is_refused(served, scene, origin, method):
 def test_the_page_itself_is_answered(served):
     own = {"Origin": f"http://127.0.0.1:{served.port}", "Sec-Fetch-Site": "same-origin"}
     assert served.raw("GET", f"/{TOKEN}/api/start", own).status == 200
+
+
+def test_a_link_to_the_page_may_be_followed_from_anywhere(served):
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert served.raw("GET", f"/{TOKEN}/", followed).status == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

@@ -8,23 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from making import write_detector
 from PIL import Image
+
+from making import write_detector
 from viewed import BANDS, HEIGHT, WIDTH, cube_values, object_mask, serving, write_cube, write_mask
 
 pytest.importorskip("fastapi", reason="the extra view is not installed")
 pytest.importorskip("uvicorn", reason="the extra view is not installed")
 
-from dmssn.detector import load_detector  # noqa: E402
-from dmssn.metrics import curves, score  # noqa: E402
-from dmssn.readers import open_cube, read_cube  # noqa: E402
-from dmssn.regions import OUTSIDE, RegionCube  # noqa: E402
-from dmssn.rendering import render  # noqa: E402
-from dmssn.saving import save_saliency  # noqa: E402
-from dmssn.store import Manifest, Scene, write_manifest, write_scene  # noqa: E402
-from dmssn.viewing import spectra  # noqa: E402
-from dmssn.viewing.starting import start_viewer  # noqa: E402
-from dmssn.viewing.tiles import Layer  # noqa: E402
+from dmssn.detector import load_detector
+from dmssn.metrics import curves, score
+from dmssn.readers import open_cube, read_cube
+from dmssn.regions import OUTSIDE, RegionCube
+from dmssn.rendering import render
+from dmssn.saving import save_saliency
+from dmssn.store import Manifest, Scene, write_manifest, write_scene
+from dmssn.viewing import spectra
+from dmssn.viewing.starting import start_viewer
+from dmssn.viewing.tiles import Layer
 
 
 @pytest.fixture(scope="module")

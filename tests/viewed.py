@@ -79,9 +79,9 @@ def serving(viewer):
     import uvicorn
 
     from dmssn.viewing.app import create_app
-    from dmssn.viewing.serving import _listening
+    from dmssn.viewing.serving import listening
 
-    with _listening(0) as listener:
+    with listening(0) as listener:
         config = uvicorn.Config(create_app(viewer, TOKEN), log_level="critical", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

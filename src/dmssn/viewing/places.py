@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dmssn.config import SettingError
-from dmssn.cube_lists import expand
 from dmssn.datasets.layout import natural
 from dmssn.files import PARTIAL
+from dmssn.pictures import PICTURE_SUFFIXES
 from dmssn.readers import CubeFile
 from dmssn.readers.formats import cubes_in
 from dmssn.readers.stored import cube_name
@@ -103,7 +103,6 @@ def find_scenes(start: Path) -> Listing:
     Raises:
         FileNotFoundError: There is nothing at the path.
         ValueError: A prepared set is damaged.
-        SettingError: There is no scene in the folder.
     """
     if not start.exists():
         raise FileNotFoundError(f"{start}: no such file or folder")
@@ -112,15 +111,15 @@ def find_scenes(start: Path) -> Listing:
         return Listing(tuple(_prepared(start, "")))
     if start.is_dir() and not is_zarr(start):
         found, more = _below(start)
-        if found:
+        if found or not _holds_pictures(start):
             return Listing(tuple(sorted(found, key=lambda entry: natural(entry.name))), more)
-        if not any(path.is_file() and path.name[0] != "." for path in start.iterdir()):
-            raise SettingError(
-                f"{start}: no cube and no prepared set in it; see `dmssn info` for a cube's file"
-            )
-    # A cube; a folder of one-band pictures is one too. Its name says nothing of where it lies.
-    (cube,) = expand([start])
-    return Listing((Entry(cube_name(cube), cube, cube.parent),))
+    return Listing((Entry(cube_name(start), start, start.parent),))
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Whether a folder without cubes can be one: of one-band pictures."""
+    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return not cubes_in(folder) and any(path.suffix.lower() in PICTURE_SUFFIXES for path in files)
 
 
 def _below(start: Path) -> tuple[list[Entry], bool]:

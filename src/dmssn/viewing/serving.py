@@ -31,7 +31,7 @@ def serve(viewer: Viewer, announce: Callable[[str], None], *, port: int, browser
         OSError: The port is taken.
     """
     token = secrets.token_urlsafe(24)
-    with _listening(port) as listener:
+    with listening(port) as listener:
         address = f"http://{HOST}:{listener.getsockname()[1]}/{token}/"
         config = uvicorn.Config(
             create_app(viewer, token),
@@ -59,7 +59,12 @@ class _Announcing(uvicorn.Server):
         self._then()
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
+    """A socket that listens on this machine alone.
+
+    Raises:
+        OSError: The port is taken.
+    """
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dmssn.config import SettingError
 from dmssn.detector import BEST
 from dmssn.evaluation import find_maps, find_masks
 from dmssn.readers import CubeFile
@@ -51,6 +52,11 @@ def start_viewer(
             first.insert(0, str(path))
         looked_at = prepared_set_of(path)
     listing = find_scenes(looked_at)
+    if not listing.entries:
+        raise SettingError(
+            f"{looked_at}: no cube and no prepared set in it; `dmssn info FILE` says how a cube's "
+            "file is understood"
+        )
     named = Named(
         _for_one(listing, find_masks(masks, Scoring(mask_key=mask_key)) if masks else {}),
         mask_key,
