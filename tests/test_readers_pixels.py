@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmssn.readers import open_cube
@@ -61,6 +61,7 @@ def _axis(name):
     return {"matlab.mat": 0, "envi.hdr": None}.get(name, 2)
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_of_any_bands_in_any_order(paths, data):
     file = open_cube(paths["bands.h5"], band_axis=2)

@@ -10,6 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 import tomli_w
+
 from making import write_detector
 from viewed import BANDS, object_mask, write_cube, write_mask
 

@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="the extra view is not installed")
 pytest.importorskip("uvicorn", reason="the extra view is not installed")
 
 from dmssn.readers import open_cube
+from dmssn.viewing.app import PAGE
 from dmssn.viewing.places import find_scenes
 from dmssn.viewing.starting import start_viewer
 
@@ -184,7 +185,7 @@ def test_numbers_of_an_hdf5_file_may_not_lie_outside(tmp_path, how):
     root, outside = tmp_path / "in", tmp_path / "out"
     root.mkdir()
     outside.mkdir()
-    values = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+    values = np.arange(9 * 11 * 30, dtype=np.float32).reshape(9, 11, 30)
     with h5py.File(root / "cube.h5", "w") as file:
         if how == "external":
             values.tofile(outside / "numbers.bin")
@@ -338,7 +339,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(served, path):
 
 
 def test_the_page_loads_nothing_from_elsewhere(served):
-    for part in ("", "view.css", "view.js", "picture.js", "chart.js", "icon.svg"):
+    for part in PAGE:
         text = served.get(part).body.decode()
         links = text.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
         assert "http:" not in links, part

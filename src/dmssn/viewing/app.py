@@ -30,9 +30,10 @@ PAGE = {
     "": ("index.html", "text/html; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
     "view.css": ("view.css", "text/css; charset=utf-8"),
-    "view.js": ("view.js", "text/javascript; charset=utf-8"),
-    "picture.js": ("picture.js", "text/javascript; charset=utf-8"),
-    "chart.js": ("chart.js", "text/javascript; charset=utf-8"),
+    **{
+        name: (name, "text/javascript; charset=utf-8")
+        for name in ("view.js", "page.js", "picture.js", "spectra.js", "chart.js")
+    },
 }
 """Paths of the page to its files and their types; no other file is served."""
 THREADS = 8

@@ -45,7 +45,6 @@ class Spectra:
         """Nothing is read yet."""
         self._source = source
         self._unpacked: NDArray[np.float32] | None = None
-        self._file: Any = None
 
     @property
     def direct(self) -> bool:
@@ -99,15 +98,15 @@ class Spectra:
                 f"{(needed + SPARE) / 1e9:.1f} GB there; free some, set TMPDIR to another folder, "
                 "or rewrite the cube with `dmssn convert --layout spectrum`"
             )
-        file = tempfile.TemporaryFile()  # needed until the scene is closed
-        spectra = np.memmap(file, np.float32, "w+", shape=shape)
+        with tempfile.TemporaryFile() as file:  # it stays for as long as it is mapped
+            spectra = np.memmap(file, np.float32, "w+", shape=shape)
         if _by_bands(self._source):
             _fill_by_bands(self._source, spectra, job)
         else:
             watched = Watched(self._source, lambda share: job.tell("unpacking spectra", share))
             for rows in watched.row_blocks():
                 spectra[rows] = watched.read(rows)
-        self._file, self._unpacked = file, spectra
+        self._unpacked = spectra
 
 
 def _by_bands(file: CubeFile) -> bool:
