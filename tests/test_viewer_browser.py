@@ -222,8 +222,8 @@ def test_everything_can_be_done_by_keys(page):
     page.keyboard.press("Backspace")
     page.wait_for_selector("#pins li", state="detached")
     # Without the picture: by numbers.
-    page.get_by_label("Row").fill("3")
-    page.get_by_label("Column").fill("4")
+    page.get_by_role("spinbutton", name="Row").fill("3")
+    page.get_by_role("spinbutton", name="Column").fill("4")
     page.get_by_role("button", name="Show spectrum").press("Enter")
     page.wait_for_selector("#status:has-text('row 3, column 4')", state="attached")
 

@@ -1,7 +1,9 @@
 """What the viewer shows is what the package computes."""
 
+import gc
 import io
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -320,6 +322,32 @@ def test_a_mask_of_another_size_is_told_and_not_shown(tmp_path):
         facts = server.get(f"api/scenes/{server.scenes()['cube.h5']}").json
     assert facts["mask"] is None
     assert any("39 x 52, its cube 40 x 52" in note for note in facts["notes"])
+
+
+def test_a_cube_that_is_written_anew_is_read_anew(tmp_path):
+    path = write_cube(tmp_path / "cube.h5")
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        scene = server.scenes()["cube.h5"]
+        assert server.get(f"api/scenes/{scene}").json["height"] == HEIGHT
+        path.unlink()
+        write_cube(path, cube_values()[: HEIGHT // 2])
+        assert server.get(f"api/scenes/{scene}").json["height"] == HEIGHT // 2
+        path.unlink()
+        reply = server.get(f"api/scenes/{scene}")
+        assert (reply.status, reply.json) == (422, {"error": "cube.h5: is no longer there"})
+
+
+def test_a_scene_that_was_closed_for_others_is_freed(tmp_path):
+    for number in range(5):
+        write_cube(tmp_path / f"{number}.h5")
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        ids = server.scenes()
+        finished(server.work(ids["0.h5"], task="layer", name="colour"))
+        first = weakref.ref(server.viewer.scene(ids["0.h5"]))
+        for number in range(1, 5):
+            finished(server.work(ids[f"{number}.h5"], task="layer", name="colour"))
+        gc.collect()
+        assert first() is None
 
 
 def test_a_damaged_cube_is_one_line(tmp_path):

@@ -198,6 +198,5 @@ def _serve_pictures(app: FastAPI, viewer: Viewer) -> None:
     def file(scene: str, kind: str, map: Name, threshold: Threshold = 0.5) -> Response:
         opened = viewer.scene(scene)
         content = download(opened, viewer.map_of(opened, map), kind, threshold)
-        # Letters that a header cannot hold are the page's to put into the file's name.
-        headers = {"content-disposition": f'attachment; filename="{kind}"'}
+        headers = {"content-disposition": "attachment"}  # by the name that the page gives it
         return Response(content, media_type=TYPES[kind[kind.index(".") :]], headers=headers)

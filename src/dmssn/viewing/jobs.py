@@ -96,6 +96,7 @@ class Job:
             self.error = f"something unforeseen went wrong ({one_line(error)}); see the terminal"
             self.state = "failed"
         finally:
+            del self._work  # which may hold a scene
             self.ended.set()
 
     def told(self) -> dict[str, Any]:
@@ -165,7 +166,7 @@ class Jobs:
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=2)
 
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:

@@ -55,6 +55,21 @@ class Entry:
         return hashlib.sha256(told).hexdigest()[:16]
 
 
+    @property
+    def file(self) -> Path:
+        """The cube's file or folder, or the prepared scene's file."""
+        return self.path if self.scene is None else scene_path(self.path, self.scene)
+
+    @property
+    def written(self) -> tuple[int, int] | None:
+        """Time and size of its file; None when there is none."""
+        try:
+            found = self.file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+
 @dataclass(frozen=True)
 class Listing:
     """Scenes, in the order people count, and whether there are more than are listed."""
@@ -179,10 +194,9 @@ def check_confined(entry: Entry) -> None:
         FileNotFoundError: It is gone.
         PermissionError: A link leads elsewhere.
     """
-    first = entry.path if entry.scene is None else scene_path(entry.path, entry.scene)
-    if not first.exists():
+    if entry.written is None:
         raise FileNotFoundError(f"{entry.name}: is no longer there")
-    for path in (first, *_parts(first)):
+    for path in (entry.file, *_parts(entry.file)):
         if not stays(path, entry.root):
             raise PermissionError(
                 f"{entry.name}: {path.name} is a link out of the folder that is looked at; start "

@@ -63,6 +63,7 @@ class Scene:
         self.maps: dict[str, SaliencyMap] = {}
         self._files: dict[str, Path] = {}
         check_confined(entry)
+        self._written = entry.written
         if entry.scene is None:
             self.source = opener(entry.path)
             check_numbers(entry, self.source)
@@ -89,6 +90,11 @@ class Scene:
         self.source = Cube(values, known, name, notes)
         self.prepared = scene.cube
         self.truth = Truth(scene.mask, scene.counted, "the prepared scene")
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its file is the one that was opened."""
+        return self._written == self.entry.written
 
     def facts(self) -> dict[str, Any]:
         """What the page shows of it at once."""

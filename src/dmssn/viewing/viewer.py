@@ -88,7 +88,7 @@ class Viewer:
         }
 
     def scene(self, name: str) -> Scene:
-        """A scene by its id, opened if it is not.
+        """A scene by its id, opened if it is not, or anew if its file was written since.
 
         Raises:
             MissingError: There is no such scene.
@@ -96,7 +96,7 @@ class Viewer:
             ValueError: Likewise.
         """
         with self._lock:
-            if name in self._open:
+            if name in self._open and self._open[name].is_current:
                 self._open.move_to_end(name)
                 return self._open[name]
             entry = next((entry for entry in self._listing.entries if entry.id == name), None)
@@ -104,6 +104,7 @@ class Viewer:
                 raise MissingError("no such scene")
             scene = Scene(entry, self._opener, self._named)
             self._open[name] = scene
+            self._open.move_to_end(name)
             while len(self._open) > OPEN_SCENES:
                 self._open.popitem(last=False)
             return scene
