@@ -187,6 +187,7 @@ def test_numbers_of_an_hdf5_file_may_not_lie_outside(tmp_path, how):
     outside.mkdir()
     values = np.arange(9 * 11 * 30, dtype=np.float32).reshape(9, 11, 30)
     with h5py.File(root / "cube.h5", "w") as file:
+        file["wavelengths_nm"] = np.linspace(400, 700, 30)
         if how == "external":
             values.tofile(outside / "numbers.bin")
             place = [(str(outside / "numbers.bin"), 0, values.nbytes)]

@@ -54,7 +54,6 @@ class Entry:
         told = f"{self.path}\n{self.scene or ''}".encode("utf-8", "surrogateescape")
         return hashlib.sha256(told).hexdigest()[:16]
 
-
     @property
     def file(self) -> Path:
         """The cube's file or folder, or the prepared scene's file."""
