@@ -24,7 +24,7 @@ LAYERS = [
     "checking converting detector evaluation origins preparing_scenes",
     "claims predicting training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
-    " preparing_sets",
+    " preparing_sets viewing.*",
     "ablation.* judging.* reproduction.*",
     "commands.*",
     "cli",

@@ -20,6 +20,7 @@ from dmssn.memory import keep_freed_memory
 
 COMMANDS = {
     "predict": "Write a saliency map and an overlay for each cube.",
+    "view": "Look at cubes, spectra and saliency maps in the browser.",
     "info": "Say what is in a cube's file and how it is understood.",
     "convert": "Write cubes in another format, or in another form of their own.",
     "evaluate": "Score saliency maps against masks.",

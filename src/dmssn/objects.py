@@ -46,7 +46,7 @@ def find_objects(
     count = int(pieces.max()) + 1
     if not count:
         return []
-    spectra = _mean_spectra(cube, pieces, count)
+    spectra = mean_spectra(cube, pieces, count)
     objects = []
     rows, columns = np.nonzero(pieces != OUTSIDE)
     ids = pieces[rows, columns]
@@ -66,8 +66,14 @@ def find_objects(
     return sorted(objects, key=lambda found: -found.area)
 
 
-def _mean_spectra(cube: RowSource, pieces: NDArray[np.int32], count: int) -> NDArray[np.float32]:
-    """Mean spectrum of each piece over its valid pixels, shape (count, B)."""
+def mean_spectra(cube: RowSource, pieces: NDArray[np.int32], count: int) -> NDArray[np.float32]:
+    """Mean spectrum of each piece over its valid pixels, shape (count, B); NaN where none is.
+
+    Args:
+        cube: Only blocks of rows that hold a part of a piece are read.
+        pieces: Piece of each pixel, shape (H, W), or ``OUTSIDE``.
+        count: Pieces.
+    """
     sums, counts = np.zeros((count, cube.shape[2])), np.zeros(count, dtype=np.int64)
 
     def add(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> None:

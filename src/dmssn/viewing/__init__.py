@@ -1,0 +1,1 @@
+"""The local viewer: a server for one person on this machine, and the page it serves."""
