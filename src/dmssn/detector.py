@@ -183,6 +183,10 @@ def _find(text: str) -> tuple[str, Path]:
         return path.stem, path
     if text in SHIPPED:
         return text, Path(str(files("dmssn") / "weights" / SHIPPED[text]))
+    if text in CLASSICAL:
+        raise SettingError(
+            f"{text}: a classical detector, which has no weights; name a trained one"
+        )
     if path.is_dir():
         raise SettingError(f"{path}: no folder of a finished run, it holds no {BEST}")
     near = get_close_matches(text, detector_names(), n=1)
