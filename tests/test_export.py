@@ -236,9 +236,9 @@ def changed(folder: Path, path: Path, key: str, value: str | None) -> Path:
         ("dmssn", "{", "its dmssn header is damaged"),
         ("dmssn", '{"format": 99}', "written by a newer dmssn"),
         ("dmssn", '{"format": 1, "stage": "teacher", "bands": 8}', "a teacher checkpoint"),
-        ("dmssn.input", "pixels", "describes no detector"),
-        ("dmssn.input", None, "describes no detector"),
-        ("dmssn.parameters", "many", "describes no detector"),
+        ("dmssn_input", "pixels", "describes no detector"),
+        ("dmssn_input", None, "describes no detector"),
+        ("dmssn_parameters", "many", "describes no detector"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_with_its_name(folder, tmp_path, key, value, said):

@@ -151,7 +151,7 @@ def write_folder(
         header_of(text),
         name,
         license=license,
-        source=repository or str(folder),
+        source=repository or folder.name,
         size=path.stat().st_size,
     )
     make_folder(folder)

@@ -7,8 +7,7 @@ c cells a side.
 """
 
 # What onnxscript decorates, and the names it gives to its operators, have no types.
-# mypy: disable-error-code="no-untyped-def, misc, no-any-return, operator, index, call-overload"
-# mypy: disable-error-code="arg-type, attr-defined, assignment, untyped-decorator, union-attr"
+# mypy: ignore-errors
 # ruff: noqa: ANN001, ANN201, RUF059
 
 import onnx

@@ -12,8 +12,7 @@ Letters: B bands, n axes, N matrices, K their side.
 """
 
 # What onnxscript decorates, and the names it gives to its operators, have no types.
-# mypy: disable-error-code="no-untyped-def, misc, no-any-return, operator, index, call-overload"
-# mypy: disable-error-code="arg-type, attr-defined, assignment, untyped-decorator, union-attr"
+# mypy: ignore-errors
 # ruff: noqa: ANN001, ANN201, B007
 
 from onnxscript import DOUBLE, script

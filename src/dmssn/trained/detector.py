@@ -38,8 +38,6 @@ class TrainedDetector(Detector):
     """
 
     kind: ClassVar[Kind] = "network"
-    components: ClassVar[Components | None] = None
-    """What fits the mixture; None for torch's form."""
 
     def __init__(
         self, name: str, header: Header, parameters: int, sizes: Sequence[int] = ()
@@ -61,6 +59,11 @@ class TrainedDetector(Detector):
     @abstractmethod
     def runs_on(self) -> str:
         """Where the network runs, in a word."""
+
+    @property
+    def components(self) -> Components | None:
+        """What fits the mixture; None for torch's form."""
+        return None
 
     @abstractmethod
     def run(self, regions: RegionCube) -> NDArray[np.float32]:

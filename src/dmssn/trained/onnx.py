@@ -5,7 +5,7 @@ Letters: B bands, R regions, S side of the network's square.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from dmssn.threads import threads_in_use
 from dmssn.trained.detector import TrainedDetector
 
 SUFFIX = ".onnx"
-INPUT_KEY = "dmssn.input"
+INPUT_KEY = "dmssn_input"
 """Among a file's metadata: what the graph takes."""
-PARAMETERS_KEY = "dmssn.parameters"
+PARAMETERS_KEY = "dmssn_parameters"
 """Likewise: how many trained numbers it holds."""
 
 GraphInput = Literal["regions", "dense"]
@@ -42,8 +42,6 @@ class OnnxDetector(TrainedDetector):
         sizes: As those of ``TrainedDetector``.
     """
 
-    components: ClassVar[Components | None] = staticmethod(mixture_numpy.components)
-
     def __init__(
         self,
         name: str,
@@ -62,6 +60,11 @@ class OnnxDetector(TrainedDetector):
     def runs_on(self) -> str:
         """Always the CPU."""
         return "cpu"
+
+    @property
+    def components(self) -> Components:
+        """In numpy, whether torch is installed or not: maps do not depend on that."""
+        return mixture_numpy.components
 
     def run(self, regions: RegionCube) -> NDArray[np.float32]:
         """As ``TrainedDetector.run``."""
