@@ -1,5 +1,7 @@
 """The mixture in numpy is torch's: the same start, the same steps, the same components."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from dmssn.config import MixtureConfig
 from dmssn.preparing import clipped
 from dmssn.readers import read_cube
 
+DEMO = Path(__file__).parents[1] / "examples" / "demo.h5"
 FEW_MOVED = 1e-3
 """Share of pixels between two components that rounding may decide otherwise."""
 
@@ -33,7 +36,7 @@ def moved(data: np.ndarray, config: MixtureConfig) -> float:
 
 
 def demo(step: int = 2) -> np.ndarray:
-    cube = read_cube("examples/demo.h5").data[::step, ::step]
+    cube = read_cube(DEMO).data[::step, ::step]
     pixels = clipped(cube.reshape(-1, cube.shape[2]))
     return ((pixels - pixels.mean(axis=0)) / pixels.std(axis=0)).astype(np.float32)
 

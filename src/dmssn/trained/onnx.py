@@ -104,9 +104,7 @@ def load(name: str, path: Path, device: str = "auto", sizes: Sequence[int] = ())
         ValueError: The file is damaged, or no detector.
     """
     if device not in ("auto", "cpu"):
-        raise SettingError(
-            f"--device {device}: a detector in an ONNX file runs on the CPU; use cpu"
-        )
+        raise SettingError(f"--device {device}: detectors in ONNX files run on the CPU; use cpu")
     session = _session(path)
     header, told = _header(path, session)
     takes, parameters = told.get(INPUT_KEY), told.get(PARAMETERS_KEY, "")
