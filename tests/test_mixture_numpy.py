@@ -73,7 +73,8 @@ def test_a_fit_from_the_same_start_has_the_same_parameters(full):
     mine = mixture_numpy.fit(data, start, 3, full=full)
     theirs = mixture.fit(torch.from_numpy(data), torch.from_numpy(start), 3, full=full)
     for one, other in zip(mine, theirs, strict=True):
-        np.testing.assert_allclose(one, other.numpy(), rtol=2e-3, atol=2e-3)
+        largest = other.abs().max().item() if other.numel() else 0.0
+        np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=2e-3 * largest)
     np.testing.assert_allclose(
         mixture_numpy.log_joint(data, mine),
         mixture.log_joint(torch.from_numpy(data), theirs).numpy(),

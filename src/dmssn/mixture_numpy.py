@@ -67,6 +67,7 @@ def affordable(pixels: int, dimensions: int) -> int:
     return min(dimensions, int(FULL * math.sqrt(SAMPLE / pixels)))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused in the end
 def fit(x: Float32, start: NDArray[np.intp], iterations: int, *, full: int) -> Mixture:
     """Fit a mixture by EM: as ``mixture.fit``."""
     number = int(start.max()) + 1
