@@ -86,7 +86,7 @@ def fit(x: Float32, start: NDArray[np.intp], iterations: int, *, full: int) -> M
 
 def _shares(logs: Float32) -> Float32:
     """Of each component in each row, by its logarithm of weight times density; shape (P, K)."""
-    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    shares: Float32 = np.exp(logs - logs.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     return shares
 

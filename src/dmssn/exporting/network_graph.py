@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dmssn.checkpoint_header import KEY, Header, to_json
@@ -172,6 +173,7 @@ def compare(
         model.SerializeToString(), options, ["CPUExecutionProvider"]
     )
     found = []
+    given: dict[str, NDArray[Any]]
     for height, width in sizes:
         spectra, region_map = example(height, width, bands)
         table, rows = torch.from_numpy(spectra), torch.from_numpy(region_map)

@@ -107,7 +107,8 @@ def load(name: str, path: Path, device: str = "auto", sizes: Sequence[int] = ())
         raise SettingError(f"--device {device}: detectors in ONNX files run on the CPU; use cpu")
     session = _session(path)
     header, told = _header(path, session)
-    takes, parameters = told.get(INPUT_KEY), told.get(PARAMETERS_KEY, "")
+    takes: Any = told.get(INPUT_KEY)
+    parameters = told.get(PARAMETERS_KEY, "")
     try:
         if takes not in get_args(GraphInput):
             raise ValueError(f"its input is {takes!r}")
