@@ -1,4 +1,11 @@
-"""dmssn export --onnx FILE.onnx; dmssn export --detector RUN --folder FOLDER."""
+"""``dmssn export``: trained detectors for other runtimes and other people.
+
+Examples:
+    dmssn export --onnx detector.onnx
+    dmssn predict cube.hdr -o out --detector detector.onnx
+    # a trained one, as a folder for the Hugging Face hub
+    dmssn export --detector runs/mine --folder mine --license apache-2.0
+"""
 
 import json as json_module
 from pathlib import Path
