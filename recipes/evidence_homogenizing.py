@@ -19,7 +19,7 @@ from dmssn.ablation.pages import outcome
 from dmssn.ablation.variants import OURS
 from dmssn.config import PrepareConfig
 from dmssn.cube import RowSource
-from dmssn.detector import NetworkDetector, identity, load_network
+from dmssn.detector import identity, load_network
 from dmssn.judging.markup import markdown_table, markdown_text
 from dmssn.judging.running import processor
 from dmssn.judging.scenes import JudgedScene
@@ -29,6 +29,7 @@ from dmssn.recipes import from_table
 from dmssn.runs.records import METRICS
 from dmssn.store import write_json
 from dmssn.surveying import survey
+from dmssn.trained.network import NetworkDetector
 from dmssn.wording import counted
 
 HOW: tuple[Literal["region", "none"], ...] = ("region", "none")

@@ -17,8 +17,9 @@ import torch
 
 from dmssn import checkpoint
 from dmssn.batches import pack_cube
-from dmssn.detector import NetworkDetector, load_network
+from dmssn.detector import load_network
 from dmssn.store import PreparedSet
+from dmssn.trained.network import NetworkDetector
 
 SHIPPED = Path(__file__).parents[1] / "src" / "dmssn" / "weights" / "dmssn.safetensors"
 MOST_MOVED = 1e-3

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from dmssn.checkpoint import Header, save
 from dmssn.config import PrepareConfig
 from dmssn.cube import Cube
-from dmssn.detector import NetworkDetector
 from dmssn.models.autoencoder import Packing, Teacher
 from dmssn.models.network import DMSSN, spread
 from dmssn.recipes import to_table
+from dmssn.trained.network import NetworkDetector
 
 BANDS = 8
 SIZE = 32

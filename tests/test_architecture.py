@@ -14,15 +14,16 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "config.* cube distributed files interruptions kmeans memory metric_names metrics.* models.*"
-    " moments pictures progress regions resample scene_manifest wording",
-    "augment checkpoint detections detector_settings devices losses masks mixture objects recipes"
-    " rendering store surveying views workers",
-    "baselines.* scenes.*",
-    "readers.* scene_folders",
-    "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",
+    "checkpoint_header config.* cube distributed files interruptions kmeans_numpy memory"
+    " metric_names metrics.* models.* moments pictures progress regions resample scene_manifest"
+    " threads wording",
+    "augment checkpoint detections detector_settings devices kmeans losses masks mixture_numpy"
+    " model_card objects recipes rendering store surveying views workers",
+    "baselines.* batches mixture scenes.*",
+    "preparing readers.* scene_folders",
+    "classical cube_lists datasets.* labour runs.* saving scoring trained.* writers.*",
     "checking converting detector evaluation origins preparing_scenes",
-    "claims predicting training.*",
+    "claims exporting.* hub predicting training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
     " preparing_sets viewing.*",
     "ablation.* judging.* reproduction.*",

@@ -14,11 +14,12 @@ import dmssn
 from dmssn import checkpoint
 from dmssn.config import PrepareConfig, SettingError
 from dmssn.cube import Cube
-from dmssn.detector import SHIPPED, NetworkDetector, detector_names
+from dmssn.detector import SHIPPED, detector_names
 from dmssn.models.msst import MSSTConfig
 from dmssn.models.network import DMSSN
 from dmssn.recipes import to_table
 from dmssn.rendering import render
+from dmssn.trained.network import NetworkDetector
 from generated import cube_of
 from making import (
     BANDS,

@@ -15,6 +15,7 @@ from sklearn.mixture import GaussianMixture
 from dmssn import mixture
 from dmssn.config import MixtureConfig
 from dmssn.kmeans import kmeans, nearest, spread_out
+from dmssn.mixture_numpy import affordable
 
 
 def spectra(pixels: int = 3000, bands: int = 12, groups: int = 6, seed: int = 0):
@@ -216,9 +217,9 @@ def variance_within(data: np.ndarray, labels: np.ndarray) -> float:
 
 
 def test_fewer_pixels_afford_larger_covariances():
-    assert mixture._affordable(65536, 200) == mixture.FULL
-    assert mixture._affordable(16384, 200) == 2 * mixture.FULL
-    assert mixture._affordable(16384, 60) == 60
+    assert affordable(65536, 200) == mixture.FULL
+    assert affordable(16384, 200) == 2 * mixture.FULL
+    assert affordable(16384, 60) == 60
 
 
 def test_turning_the_axes_changes_nothing_for_exact():

@@ -16,9 +16,10 @@ from sklearn.metrics import roc_auc_score
 import dmssn
 from dmssn.cli import main
 from dmssn.cube import Cube
-from dmssn.detector import SHIPPED, NetworkDetector, load_network
+from dmssn.detector import SHIPPED, load_network
 from dmssn.masks import read_crop, read_mask
 from dmssn.readers import read_cube
+from dmssn.trained.network import NetworkDetector
 from generated import cube_of, with_object
 
 DEMO = Path(__file__).parents[1] / "examples"

@@ -15,9 +15,10 @@ from benchmarks.inputs import Cubes, Inputs, standardize
 from dmssn import mixture
 from dmssn.config import MixtureConfig
 from dmssn.cube import Cube
-from dmssn.detector import NetworkDetector, load_network
+from dmssn.detector import load_network
 from dmssn.preparing import usual_limits
 from dmssn.regions import connected_regions, region_means
+from dmssn.trained.network import NetworkDetector
 
 
 def _build(inputs: Inputs) -> Iterator[Point]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dmssn.detections import Detector
     from dmssn.detector import load_detector
     from dmssn.evaluation import evaluate
+    from dmssn.hub import from_pretrained, push_to_hub
     from dmssn.memory import keep_freed_memory
     from dmssn.preparing import prepare
     from dmssn.readers import read_cube
@@ -24,9 +25,11 @@ __all__ = [
     "RegionCube",
     "__version__",
     "evaluate",
+    "from_pretrained",
     "keep_freed_memory",
     "load_detector",
     "prepare",
+    "push_to_hub",
     "read_cube",
 ]
 
@@ -35,9 +38,11 @@ _HOMES = {
     "Detector": "detections",
     "RegionCube": "regions",
     "evaluate": "evaluation",
+    "from_pretrained": "hub",
     "keep_freed_memory": "memory",
     "load_detector": "detector",
     "prepare": "preparing",
+    "push_to_hub": "hub",
     "read_cube": "readers",
 }
 

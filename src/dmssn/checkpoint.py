@@ -4,52 +4,38 @@ A checkpoint holds all that is needed to use it; a resume file holds, in the sam
 the training loop needs to go on. Neither runs any code when loaded.
 """
 
-import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialized
 from torch import Tensor
 
+from dmssn.checkpoint_header import (
+    FORMAT,
+    KEY,
+    Header,
+    Stage,
+    header_of,
+    opened,
+    read_header,
+    to_json,
+)
 from dmssn.files import replacing
 
-FORMAT = 1
-"""Version of the header; raised when older programs could misread a file."""
-
-Stage = Literal["teacher", "detector", "resume"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What a checkpoint says of itself.
-
-    Attributes:
-        stage: What the tensors are.
-        bands: Bands the networks take.
-        wavelengths_nm: Of those bands; None for weights that go by the band order.
-        model: Arguments of the network.
-        prepare: Settings of ``preparing.prepare``.
-        mean: Statistics of the training scenes, shape (bands,); None for the cube's own.
-        std: Likewise.
-        provenance: Version, recipe, data, commit: where the weights come from.
-        metrics: Validation metrics at the time of writing.
-    """
-
-    stage: Stage
-    bands: int
-    wavelengths_nm: list[float] | None = None
-    model: dict[str, Any] = field(default_factory=dict)
-    prepare: dict[str, Any] = field(default_factory=dict)
-    mean: list[float] | None = None
-    std: list[float] | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+__all__ = [
+    "FORMAT",
+    "Header",
+    "Stage",
+    "load",
+    "load_weights",
+    "read_header",
+    "read_state_dict",
+    "save",
+]
 
 
 def save(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bool = False) -> None:
@@ -61,13 +47,12 @@ def save(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: boo
         tensors: A state dict.
         half: Store floating tensors in float16.
     """
-    described = {"format": FORMAT, **asdict(header)}
     with replacing(path) as partial:
         # Bytes first: on a full disk the library's own writer raises no OSError.
         partial.write_bytes(
             serialized(
                 {name: _stored(tensor, half) for name, tensor in tensors.items()},
-                metadata={"dmssn": json.dumps(described)},
+                metadata={KEY: to_json(header)},
             )
         )
 
@@ -86,57 +71,15 @@ def load(path: Path, stage: Stage) -> tuple[Header, dict[str, Tensor]]:
         FileNotFoundError: There is no such file.
         ValueError: It is no checkpoint, not whole, of another stage, or of a newer format.
     """
-    with _opened(path, stage) as file:
-        described = (file.metadata() or {}).get("dmssn")
+    with opened(path, stage, "pt") as file:
         # A resume file is ours alone and keeps its types; weights may be stored in half.
         tensors = {name: _loaded(file.get_tensor(name), stage) for name in file.keys()}
-    return _header(path, described, stage), tensors
-
-
-def read_header(path: Path, stage: Stage) -> Header:
-    """Read the header of a checkpoint of the given stage, without its numbers.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: As ``load``.
-    """
-    with _opened(path, stage) as file:
-        return _header(path, (file.metadata() or {}).get("dmssn"), stage)
-
-
-@contextmanager
-def _opened(path: Path, stage: Stage) -> Iterator[Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such {stage} checkpoint")
-    try:
-        with safe_open(path, framework="pt") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path}: not a whole safetensors file ({error}); copy or train it again"
-        ) from None
+        header = header_of(path, file, stage)
+    return header, tensors
 
 
 def _loaded(tensor: Tensor, stage: Stage) -> Tensor:
     return tensor.float() if tensor.dtype == torch.float16 and stage != "resume" else tensor
-
-
-def _header(path: Path, described: str | None, stage: Stage) -> Header:
-    if described is None:
-        raise ValueError(
-            f"{path}: a safetensors file without a dmssn header; "
-            "published weights come in through `dmssn import-weights`"
-        )
-    try:
-        table = json.loads(described)
-        if table.pop("format") > FORMAT:
-            raise ValueError(f"{path}: written by a newer dmssn; upgrade to read it")
-        header = Header(**table)
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
-        raise ValueError(f"{path}: its dmssn header is damaged; copy or train it again") from None
-    if header.stage != stage:
-        raise ValueError(f"{path}: a {header.stage} checkpoint, a {stage} one is needed")
-    return header
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

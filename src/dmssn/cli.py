@@ -35,6 +35,7 @@ COMMANDS = {
     "runs": "Tabulate training runs: how far they are, and how good.",
     "reproduce": "Go from scenes to scores beside the published ones, in one command.",
     "ablate": "Train variants of a recipe with several seeds, and compare their scores.",
+    "export": "Write a trained detector as an ONNX file, or as a folder with its model card.",
     "import-weights": "Turn published weights of DMSSN into a checkpoint.",
 }
 """Command to its summary; the command is the function ``main`` of its module."""

@@ -1,162 +1,32 @@
-"""Detectors by name or file, and the trained ones among them.
-
-Letters: H rows, W columns, B bands, S side of the network's square.
-"""
+"""Detectors by name or file, and the trained ones among them."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
-
-from dmssn import __version__, checkpoint, detector_settings
+from dmssn import __version__, checkpoint_header, detector_settings
 from dmssn.baselines.catalogue import CLASSICAL, classical
-from dmssn.batches import pack_cube
-from dmssn.checkpoint import Header
+from dmssn.checkpoint_header import Header
 from dmssn.classical import ClassicalDetector
-from dmssn.config import PrepareConfig, SettingError
-from dmssn.cube import RowSource
-from dmssn.detections import Detection, Detector, Kind
-from dmssn.devices import choose_device, is_out_of_memory
+from dmssn.config import SettingError
+from dmssn.detections import Detector
+from dmssn.devices import check_device, choose_device
 from dmssn.files import fingerprint
-from dmssn.models.network import DMSSN
-from dmssn.preparing import Statistics, homogenize, match_bands
-from dmssn.recipes import from_table
-from dmssn.regions import OUTSIDE, RegionCube
-from dmssn.rendering import paint, palette
-from dmssn.resample import resize
-from dmssn.surveying import survey
+from dmssn.threads import installed_torch
+from dmssn.trained import onnx
+from dmssn.trained.detector import TrainedDetector
+
+if TYPE_CHECKING:
+    from dmssn.trained.network import NetworkDetector
 
 SHIPPED = {"dmssn": "dmssn.safetensors"}
 """Detectors that come with the package: name to file in ``dmssn/weights``."""
 DEFAULT = "dmssn"
 BEST = "best.safetensors"
 """The checkpoint of a run folder."""
-
-
-class NetworkDetector(Detector):
-    """A trained network with all it needs to take a cube from a file.
-
-    Args:
-        name: How it is called in outputs.
-        header: Of its checkpoint.
-        network: Its weights loaded.
-        device: Where the network runs.
-        sizes: Sides cubes are prepared at, in pixels, in place of the header's; the map is the
-            mean of those of each.
-    """
-
-    kind: ClassVar[Kind] = "network"
-
-    def __init__(
-        self,
-        name: str,
-        header: Header,
-        network: DMSSN,
-        device: torch.device,
-        sizes: Sequence[int] = (),
-    ) -> None:
-        """``load_detector`` makes detectors."""
-        self.name = name
-        self.version = str(header.provenance.get("version", "unknown"))
-        self.parameters = sum(weight.numel() for weight in network.parameters())
-        self.settings = detector_settings.told(header.prepare, sizes)
-        self.header = header
-        self.network = network.to(device).eval()
-        self.device = device
-        config = from_table(PrepareConfig, header.prepare)
-        self.sizes = tuple(sizes) or (config.size,)
-        self._configs = [replace(config, size=side) for side in self.sizes]
-        self._wavelengths_nm = _array(header.wavelengths_nm)
-        mean, std = _array(header.mean), _array(header.std)
-        self._statistics = None if mean is None or std is None else Statistics(mean, std)
-
-    def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:
-        """As ``Detector.detect``; the cube is read once for each size, never held as a whole.
-
-        Time and reading are those of all sizes together. The regions are those of the first.
-        """
-        try:
-            return self._detect(cube, picture=picture)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise MemoryError(
-                f"{cube.name}: too little memory on {self.device} ({error}); "
-                "free some, or use another --device"
-            ) from error
-
-    def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
-        bands, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
-        colours = palette(cube.shape[2], cube.wavelengths_nm) if picture else None
-        weights = None if colours is None else colours.weights
-        first, *others = self._configs
-        saliency, regions, painted = self._at(cube, first, bands, weights)
-        for config in others:
-            saliency += self._at(cube, config, bands)[0]
-        saliency /= len(self._configs)
-        shown = None
-        if colours is not None and painted is not None:
-            shown = paint(painted, true=colours.true)
-        return Detection(saliency, said, regions, shown)
-
-    def _at(
-        self,
-        cube: RowSource,
-        config: PrepareConfig,
-        bands: csr_array | None,
-        weights: csr_array | None = None,
-    ) -> tuple[NDArray[np.float32], RegionCube, NDArray[np.float32] | None]:
-        """Saliency at the cube's own size by way of one side; the regions; colours if wanted."""
-        found = survey(cube, config.size, bands, weights)
-        regions = homogenize(found, config, self._statistics)
-        saliency = np.clip(resize(self._saliency(regions), *found.valid.shape), 0, 1)
-        saliency[~found.valid] = 0
-        return saliency, regions, found.colours
-
-    def on_regions(self, regions: RegionCube) -> NDArray[np.float32]:
-        """Saliency of a cube that was homogenized before, at the one size it has.
-
-        Args:
-            regions: Of as many bands as the network has.
-
-        Returns:
-            Float32 of shape (S, S) in [0, 1], at the size of the region map; 0 outside.
-
-        Raises:
-            ValueError: It has other bands, or the detector is one of several sizes.
-        """
-        if len(self.sizes) > 1:
-            raise ValueError(
-                f"{regions.name}: homogenized at one size, {self.name} needs the cube itself; "
-                "give the detector one size"
-            )
-        if regions.spectra.shape[1] != self.header.bands:
-            raise ValueError(
-                f"{regions.name}: {regions.spectra.shape[1]} bands, {self.name} was trained on "
-                f"{self.header.bands}"
-            )
-        saliency = np.clip(self._saliency(regions), 0, 1)
-        saliency[regions.region_map == OUTSIDE] = 0
-        return saliency
-
-    def _saliency(self, regions: RegionCube) -> NDArray[np.float32]:
-        batch = pack_cube(regions).to(self.device)
-        with torch.inference_mode():
-            output = self.network.saliency(batch.spectra, batch.region_map, batch.packing)
-        saliency: NDArray[np.float32] = output[0, 0].float().cpu().numpy()
-        if not np.isfinite(saliency).all():
-            raise ValueError(
-                f"{regions.name}: the network's output is not finite; are the weights?"
-            )
-        return saliency
 
 
 def load_detector(
@@ -167,39 +37,76 @@ def load_detector(
     Args:
         name_or_file: Name of one that comes with the package (``detector_names``), a classical
             one's with settings if need be (``local-rx:inner=5:outer=15``); a checkpoint file, or
-            the folder of a finished run. A trained one's may end in the sides cubes are prepared
+            the folder of a finished run; an ONNX file that ``dmssn export`` wrote. A trained
+            one's may end in the sides cubes are prepared
             at, in pixels, in place of the one it was trained at (``dmssn:sizes=256+384``): its
             map is the mean of theirs. The default is the network that comes with the package.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; classical detectors run on the CPU.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; classical detectors, and those in ONNX
+            files, run on the CPU.
 
     Raises:
         SettingError: There is no such name, setting or device.
         ValueError: The file is damaged or not a detector.
+        ModuleNotFoundError: What it runs in is not installed.
     """
     text = DEFAULT if name_or_file is None else os.fspath(name_or_file)
     if is_classical(text):
-        choose_device(device)
+        check_device(device)
         return ClassicalDetector(text)
-    return load_network(text, device=device)
+    name, path = find_checkpoint(text)
+    return load_file(name, path, sizes_of(text), device=device)
 
 
 def load_network(
     name_or_file: str | os.PathLike[str] = DEFAULT, *, device: str = "auto"
-) -> NetworkDetector:
-    """Load a trained detector: as ``load_detector``, of those alone."""
-    chosen = choose_device(device)
+) -> "NetworkDetector":
+    """Load a trained detector that runs in torch: as ``load_detector``, of those alone."""
     text = os.fspath(name_or_file)
-    (name, path), sizes = find_checkpoint(text), sizes_of(text)
-    header, tensors = checkpoint.load(path, "detector")
-    try:
-        network = DMSSN.described(header.bands, header.model)
-        detector = NetworkDetector(name, header, network, chosen, sizes)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: its header describes no detector ({error}); copy or train it again"
-        ) from None
-    checkpoint.load_weights(network, tensors, path)
-    return detector
+    name, path = find_checkpoint(text)
+    return _load_network(name, path, sizes_of(text), device)
+
+
+def load_file(
+    name: str, path: Path, sizes: Sequence[int] = (), *, device: str = "auto"
+) -> TrainedDetector:
+    """Load a trained detector of a checkpoint or ONNX file under a name of its own.
+
+    Raises:
+        SettingError: There is no such device.
+        ValueError: The file is damaged or not a detector.
+        ModuleNotFoundError: What it runs in is not installed.
+    """
+    if _is_onnx(path):
+        return onnx.load(name, path, device, sizes)
+    return _load_network(name, path, sizes, device)
+
+
+def _load_network(name: str, path: Path, sizes: Sequence[int], device: str) -> "NetworkDetector":
+    if installed_torch() is None:
+        raise ModuleNotFoundError(
+            f"{name}: its network runs in torch, which is not installed; install it, or use an "
+            "ONNX file, which `dmssn export --onnx` writes"
+        )
+    from dmssn.trained.network import load
+
+    return load(name, path, choose_device(device), sizes)
+
+
+def header_of(text: str) -> Header:
+    """The header of a trained detector, without its numbers.
+
+    Raises:
+        SettingError: There is no such detector.
+        ValueError: Its file is damaged.
+    """
+    path = find_checkpoint(text)[1]
+    if _is_onnx(path):
+        return onnx.read_header(path)
+    return checkpoint_header.read_header(path, "detector")
+
+
+def _is_onnx(path: Path) -> bool:
+    return path.suffix.lower() == onnx.SUFFIX
 
 
 def detector_names() -> list[str]:
@@ -276,6 +183,10 @@ def _find(text: str) -> tuple[str, Path]:
         return path.stem, path
     if text in SHIPPED:
         return text, Path(str(files("dmssn") / "weights" / SHIPPED[text]))
+    if text in CLASSICAL:
+        raise SettingError(
+            f"{text}: a classical detector, which has no weights; name a trained one"
+        )
     if path.is_dir():
         raise SettingError(f"{path}: no folder of a finished run, it holds no {BEST}")
     near = get_close_matches(text, detector_names(), n=1)
@@ -284,7 +195,3 @@ def _find(text: str) -> tuple[str, Path]:
         f"no detector {text!r}: neither a name ({', '.join(detector_names())}) nor a checkpoint "
         f"file or run folder{hint}"
     )
-
-
-def _array(values: list[float] | None) -> NDArray[Any] | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)

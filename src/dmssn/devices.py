@@ -4,34 +4,34 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
-
-import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from typing import TYPE_CHECKING, Any
 
 from dmssn.config import FitConfig, SettingError
-from dmssn.distributed import local_rank, local_world_size, world_size
+from dmssn.threads import installed_torch, use_threads
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_THREADS = 1024
 
 
-def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
+def choose_device(name: str = "auto", threads: int | None = None) -> "torch.device":
     """The device of a name: auto, cpu, cuda or cuda:N.
 
     Args:
         name: Checked; ``auto`` is the GPU where there is one. Of several processes that torchrun
             started, each has the GPU of its number on its machine.
-        threads: CPU threads torch uses from now on; None leaves them.
+        threads: CPU threads used from now on; None leaves them.
 
     Raises:
         SettingError: There is no such device here, or the threads are less than one.
+        ModuleNotFoundError: torch is not installed.
     """
-    if threads is not None:
-        if threads < 1:
-            raise SettingError(f"--threads must be at least 1, got {threads}")
-        if threads > MOST_THREADS:
-            raise SettingError(f"--threads must be at most {MOST_THREADS}, got {threads}")
-        torch.set_num_threads(threads)
+    import torch
+
+    from dmssn.distributed import local_rank, local_world_size, world_size
+
+    _use(threads)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -54,15 +54,45 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
     return device
 
 
-def precision(fit: FitConfig, device: torch.device) -> AbstractContextManager[Any]:
+def check_device(name: str = "auto", threads: int | None = None) -> None:
+    """Refuse what ``choose_device`` refuses; without torch, what a CPU cannot be.
+
+    Args:
+        name: As there.
+        threads: As there.
+
+    Raises:
+        SettingError: As there.
+    """
+    if installed_torch() is not None:
+        choose_device(name, threads)
+        return
+    _use(threads)
+    if name not in ("auto", "cpu"):
+        raise SettingError(f"--device {name}: torch is not installed; use cpu")
+
+
+def _use(threads: int | None) -> None:
+    if threads is None:
+        return
+    if threads < 1:
+        raise SettingError(f"--threads must be at least 1, got {threads}")
+    if threads > MOST_THREADS:
+        raise SettingError(f"--threads must be at most {MOST_THREADS}, got {threads}")
+    use_threads(threads)
+
+
+def precision(fit: FitConfig, device: "torch.device") -> AbstractContextManager[Any]:
     """Autocast to the precision of a stage, or nothing."""
+    import torch
+
     enabled = fit.precision != "float32"
     dtype = torch.float16 if fit.precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=enabled)
 
 
 @contextmanager
-def deterministic(fit: FitConfig, device: torch.device) -> Iterator[None]:
+def deterministic(fit: FitConfig, device: "torch.device") -> Iterator[None]:
     """While entered, a GPU takes algorithms that give the same numbers each time, if asked for.
 
     Attention is then computed step by step: the gradient of the fused kernels differs.
@@ -73,6 +103,9 @@ def deterministic(fit: FitConfig, device: torch.device) -> Iterator[None]:
     if not fit.deterministic:
         yield
         return
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
     before = torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses
     torch.use_deterministic_algorithms(True)

@@ -9,12 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-START_SAMPLE = 8192
-"""Pixels k-means++ chooses its centres from."""
-ROWS_AT_ONCE = 16384
-"""Rows whose distances are held at once."""
-LLOYD_STEPS = 3
-"""k-means steps after the k-means++ centres."""
+from dmssn.kmeans_numpy import LLOYD_STEPS, PIXELS_AT_ONCE, START_SAMPLE
 
 
 def kmeans(x: Tensor, components: int, generator: np.random.Generator) -> Tensor:
@@ -67,7 +62,7 @@ def spread_out(x: Tensor, count: int, generator: np.random.Generator) -> list[in
 def nearest(x: Tensor, centres: Tensor) -> Tensor:
     """Number of the nearest centre (K, D) to each row of ``x`` (P, D); shape (P,), int64."""
     half = centres.square().sum(dim=1) / 2
-    return torch.cat([(half - b @ centres.T).argmin(dim=1) for b in x.split(ROWS_AT_ONCE)])
+    return torch.cat([(half - b @ centres.T).argmin(dim=1) for b in x.split(PIXELS_AT_ONCE)])
 
 
 def draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:

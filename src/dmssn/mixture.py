@@ -19,25 +19,19 @@ from torch import Tensor
 
 from dmssn.config import MixtureConfig
 from dmssn.kmeans import draw, kmeans, nearest
-
-VARIANCE_FLOOR = 1e-6
-"""Added to every variance, in standardized units; scikit-learn's default."""
-LEAST_VARIANCE = 1e-10
-"""Principal components of less ``fast`` leaves out: beside the floor nothing shows of them."""
-FULL = 40
-"""Leading principal components with full covariances in ``fast``, for ``SAMPLE`` pixels; the cost
-grows with their square, and fewer pixels afford as many more."""
-SAMPLE = 65536
-"""Pixels the start and ``fast`` are fitted on at most."""
-AXES_SAMPLE = 16384
-"""Pixels the principal components are those of."""
-PIXELS_AT_ONCE = 16384
-"""Pixels in one step; bounds memory to this times D."""
-NUMBERS_AT_ONCE = 2**21
-"""Whitened numbers in one matrix product: about what the processor's own memory holds."""
-PIXELS_IN_PRODUCT = 2048
-COLUMNS_AT_ONCE = 16
-"""Columns of a whitening in one product; whole ones would multiply its empty triangle."""
+from dmssn.kmeans_numpy import PIXELS_AT_ONCE
+from dmssn.mixture_numpy import (
+    AXES_SAMPLE,
+    COLUMNS_AT_ONCE,
+    FULL,
+    LEAST_VARIANCE,
+    NUMBERS_AT_ONCE,
+    PIXELS_IN_PRODUCT,
+    SAMPLE,
+    SURE,
+    VARIANCE_FLOOR,
+    affordable,
+)
 
 
 class Mixture(NamedTuple):
@@ -78,17 +72,12 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     sample = axes.project(sample)
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
-    full = sample.shape[1] if exact else _affordable(*sample.shape)
+    full = sample.shape[1] if exact else affordable(*sample.shape)
     training = axes.project(data) if exact and len(sample) < len(data) else sample
     start = nearest(training[:, :FULL], centres)
     mixture = fit(training, start, config.iterations, full=full)
     labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
     return torch.cat(labels).to(torch.int32).numpy()
-
-
-def _affordable(pixels: int, dimensions: int) -> int:
-    """Leading dimensions with full covariances in ``fast``: more where there are fewer pixels."""
-    return min(dimensions, int(FULL * math.sqrt(SAMPLE / pixels)))
 
 
 def fit(x: Tensor, start: Tensor, iterations: int, *, full: int) -> Mixture:
@@ -195,8 +184,7 @@ class _Sums:
             self.rest += (share.T @ x[:, self.full :].square()).double()
         lead = x[:, : self.full].contiguous()
         for k, centre in enumerate(self.centres[:, : self.full] if self.full else ()):
-            # A pixel all but surely of another component adds nothing a float32 sum would keep.
-            rows = (share[:, k] > 1e-8).nonzero().squeeze(1)
+            rows = (share[:, k] > SURE).nonzero().squeeze(1)
             near, weight = lead[rows] - centre, share[rows, k]
             self.square[k] += ((near * weight[:, None]).T @ near).double()
 

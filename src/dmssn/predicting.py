@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dmssn import __version__
-from dmssn.checkpoint import read_header
 from dmssn.config import SettingError
 from dmssn.cube import RowSource
 from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
@@ -18,6 +17,7 @@ from dmssn.detector import (
     DEFAULT,
     absolute,
     find_checkpoint,
+    header_of,
     identity,
     is_classical,
     load_detector,
@@ -110,8 +110,7 @@ def require_units(detector: str, data_set: str | None) -> None:
             cubes' are not.
         ValueError: Its file is damaged.
     """
-    name, file = find_checkpoint(detector)
-    header = read_header(file, "detector")
+    name, header = find_checkpoint(detector)[0], header_of(detector)
     trained = str(header.provenance.get("set", "folder"))
     kind = DATA_SETS.get(trained)
     if header.mean is None or kind is None or kind.divisor == 1 or data_set == trained:

@@ -7,14 +7,15 @@ Which pixels make a region is ``PrepareConfig.homogenize``.
 Letters: H rows, W columns, B bands, P valid pixels, R regions.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from dmssn import mixture, moments
-from dmssn.config import PrepareConfig
+from dmssn import moments
+from dmssn.config import MixtureConfig, PrepareConfig
 from dmssn.cube import RowSource
 from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
 from dmssn.resample import OVERLAP, axis_weights, covered, wavelength_weights
@@ -28,6 +29,10 @@ LARGEST = np.finfo(np.float32).max / 8
 """Values beyond are taken for it: their differences and ranges would not be float32 numbers."""
 FARTHEST = 1e9
 """Standard deviations from the training scenes' mean past which squares lose all else."""
+
+
+Components = Callable[[NDArray[np.float32], MixtureConfig], NDArray[np.int32]]
+"""Fits a mixture to spectra (P, B) and gives each its component, as ``mixture.components`` does."""
 
 
 class Statistics(NamedTuple):
@@ -65,9 +70,16 @@ def prepare(
 
 
 def homogenize(
-    found: Survey, config: PrepareConfig, statistics: Statistics | None = None
+    found: Survey,
+    config: PrepareConfig,
+    statistics: Statistics | None = None,
+    *,
+    components: Components | None = None,
 ) -> RegionCube:
-    """As ``prepare``, from a pass over the cube at ``config.size`` and the wanted bands."""
+    """As ``prepare``, from a pass over the cube at ``config.size`` and the wanted bands.
+
+    ``components`` fits the mixture: torch's form when left out, which is loaded only then.
+    """
     bands = found.small.shape[2]
     valid = ~np.isnan(found.small[:, :, 0])
     if not valid.any():
@@ -87,7 +99,7 @@ def homogenize(
             f"{found.name}: values {FARTHEST:g} standard deviations and more from the training "
             "scenes'; bring it to their units"
         )
-    region_map = _regions(pixels, valid, config)
+    region_map = _regions(pixels, valid, config, components)
     if not valid.all():
         whole = np.zeros((*valid.shape, bands), dtype=np.float32)
         whole[valid] = pixels
@@ -99,14 +111,21 @@ def homogenize(
 
 
 def _regions(
-    pixels: NDArray[np.float32], valid: NDArray[np.bool_], config: PrepareConfig
+    pixels: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    config: PrepareConfig,
+    components: Components | None,
 ) -> NDArray[np.int32]:
     """Region ids of shape (H, W), from standardized spectra (P, B) of the valid pixels."""
     region_map = np.full(valid.shape, OUTSIDE, dtype=np.int32)
     if config.homogenize == "none":
         region_map[valid] = np.arange(len(pixels))
         return region_map
-    labels = mixture.components(pixels, config.mixture)
+    if components is None:
+        from dmssn import mixture
+
+        components = mixture.components
+    labels = components(pixels, config.mixture)
     if config.homogenize == "component":  # without the components that no pixel is of
         region_map[valid] = np.unique(labels, return_inverse=True)[1]
         return region_map

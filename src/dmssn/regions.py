@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from skimage.measure import label
-from torch.nn.functional import embedding_bag
 
 OUTSIDE = -1
 """Region id of pixels that hold no spectrum: invalid ones, and those augmentation brings in."""
@@ -138,14 +136,13 @@ def region_sums(
     region = np.repeat(np.arange(regions), bags)
     place = np.arange(region.size) - np.repeat(bags.cumsum() - bags, bags)
     starts = np.repeat(counts.cumsum() - counts, bags) + place * PIXELS_TOGETHER
-    parts = embedding_bag(
-        torch.from_numpy(order),
-        torch.from_numpy(np.require(pixels, np.float32, ["C", "W"])),
-        torch.from_numpy(starts),
-        mode="sum",
+    bag_of = csr_array(
+        (np.ones(order.size, dtype=np.float32), order, np.append(starts, order.size)),
+        (region.size, len(ids)),
     )
+    parts = bag_of @ np.ascontiguousarray(pixels, dtype=np.float32)
     members = csr_array(
         (np.ones(region.size), (region, np.arange(region.size))), (regions, region.size)
     )
-    sums: NDArray[np.float64] = members @ parts.double().numpy()
+    sums: NDArray[np.float64] = members @ parts.astype(np.float64)
     return sums, counts

@@ -4,7 +4,6 @@ Letters: H rows, W columns, h rows of a block, B bands; n samples in, m samples 
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array
 
@@ -96,15 +95,15 @@ def resample_bands(data: NDArray[np.float32], weights: csr_array) -> NDArray[np.
 
     An invalid pixel stays invalid.
     """
-    height, width, _ = data.shape
+    height, width, bands = data.shape
     result = np.empty((height, width, weights.shape[0]), dtype=np.float32)
-    dense = torch.from_numpy(weights.toarray().astype(np.float32))
-    # In blocks, so that a memory-mapped cube is never held as a whole beside the result; by
-    # torch, so that one setting rules the number of threads.
-    for first in range(0, height, ROWS_AT_ONCE):
-        rows = slice(first, first + ROWS_AT_ONCE)
-        # Not matmul: to the three bands of a colour picture it takes four times as long.
-        result[rows] = torch.nn.functional.linear(_tensor(data[rows]), dense).numpy()
+    dense = weights.toarray().astype(np.float32).T
+    # In blocks, so that a memory-mapped cube is never held as a whole beside the result.
+    with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite stay so
+        for first in range(0, height, ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            out = result[rows].reshape(-1, weights.shape[0])
+            np.matmul(data[rows].reshape(-1, bands), dense, out=out)
     return result
 
 
@@ -152,16 +151,15 @@ class Resizer:
         """Take the next rows, shape (h, W, B)."""
         top, bottom = self._came, self._came + len(block)
         self._came = bottom
-        spectra = _tensor(block)
-        valid = _valid_pixels(spectra)
-        self.valid[top:bottom] = valid.numpy()
+        valid = _valid_pixels(block)
+        self.valid[top:bottom] = valid
         if self._as_it_is:  # nothing to weigh
             self._result[top:bottom] = block
             return
         if not valid.all():
-            spectra = torch.where(valid[:, :, None], spectra, 0)
-        flat = spectra.view(len(block), -1)
-        line = torch.empty(1, flat.shape[1])
+            block = np.where(valid[:, :, None], block, np.float32(0))
+        flat = block.reshape(len(block), -1)
+        line = np.empty(flat.shape[1], dtype=np.float32)
         # Rows first: a weighted sum of whole rows runs through memory once, in its order.
         for row in range(
             int(np.searchsorted(self._stops, top, side="right")),
@@ -169,11 +167,11 @@ class Resizer:
         ):
             first, last = max(int(self._starts[row]), top), min(int(self._stops[row]), bottom)
             begin = self._rows.indptr[row] - self._starts[row]
-            weights = torch.from_numpy(self._rows.data[begin + first : begin + last])
-            torch.mm(weights[None], flat[first - top : last - top], out=line)
+            weights = self._rows.data[begin + first : begin + last]
+            np.dot(weights, flat[first - top : last - top], out=line)
             # Columns are linear too: what a row of the result gets from this block is added to
             # what it got from the block before.
-            self._result[row] += self._columns @ line.view(-1, block.shape[2]).numpy()
+            self._result[row] += self._columns @ line.reshape(-1, block.shape[2])
 
     def result(self) -> NDArray[np.float32]:
         """All that came, resized: shape (height, width, B)."""
@@ -185,16 +183,13 @@ class Resizer:
         return self._result
 
 
-def _valid_pixels(spectra: torch.Tensor) -> torch.Tensor:
+def _valid_pixels(block: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where spectra of shape (h, W, B) are finite in every band, shape (h, W)."""
-    # A sum is finite only if every term is, and takes one pass; large finite numbers may
-    # overflow it, so what it condemns is looked at again.
-    valid = torch.isfinite(spectra.sum(dim=2))
+    # A sum is finite only if every term is, and as a product it takes one fast pass; large finite
+    # numbers may overflow it, so what it condemns is looked at again.
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = block.reshape(-1, block.shape[2]) @ np.ones(block.shape[2], dtype=np.float32)
+    valid: NDArray[np.bool_] = np.isfinite(total).reshape(block.shape[:2])
     if not valid.all():
-        valid[~valid] = torch.isfinite(spectra[~valid]).all(dim=1)
+        valid[~valid] = np.isfinite(block[~valid]).all(axis=1)
     return valid
-
-
-def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
-    """An array as torch takes it, who refuses flipped ones and warns of read-only ones: copied."""
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))

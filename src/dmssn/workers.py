@@ -26,10 +26,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
-import torch
-from threadpoolctl import threadpool_limits
-
 from dmssn.memory import keep_freed_memory
+from dmssn.threads import limited_threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,13 +94,8 @@ def in_order(function: Callable[[T], R], items: Sequence[T], workers: int) -> It
 def _with_threads(function: Callable[[T], R], threads: int | None, item: T) -> R:
     if threads is None:
         return function(item)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            return function(item)
-    finally:
-        torch.set_num_threads(before)
+    with limited_threads(threads):
+        return function(item)
 
 
 def _in_processes(

@@ -37,8 +37,9 @@ def main(
     Args:
         cubes: Cube files, folders of one-band pictures, or folders of cubes.
         output: Folder for all that is written.
-        detector: Name of a detector, a checkpoint file or a run folder; by default the one that
-            comes with the program. Settings follow a colon: dmssn:sizes=256+384 is the mean of a
+        detector: Name of a detector, a checkpoint file, a run folder, or an ONNX file of `dmssn
+            export`, which needs no torch; by default the one that comes with the program. Settings
+            follow a colon: dmssn:sizes=256+384 is the mean of a
             trained detector's maps at squares of these sides, and takes the time of both.
         save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps); several by
             commas or spaces.
@@ -61,13 +62,13 @@ def main(
     if workers < 1:
         raise SettingError(f"--workers must be at least 1, got {workers}")
     from dmssn.datasets.splits import read_fraction
-    from dmssn.devices import choose_device
+    from dmssn.devices import check_device
     from dmssn.labour import Labour
     from dmssn.predicting import predict_all
     from dmssn.wording import counted
 
     labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))
-    choose_device(device, threads)
+    check_device(device, threads)
     results = predict_all(
         cubes,
         output,

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dmssn.checkpoint import read_header
 from dmssn.config import PrepareConfig, SettingError
-from dmssn.detector import find_checkpoint, is_classical, sizes_of
+from dmssn.detector import header_of, is_classical, sizes_of
 from dmssn.evaluation import find_maps
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.scenes import FileScene
@@ -44,7 +43,7 @@ def require_fit(one: Contestant, judged: JudgedSet, data_set: str | None) -> Non
 
 def _differences(detector: str, prepared: Manifest) -> list[str]:
     """How a network's scenes were prepared otherwise than a set, in words."""
-    header = read_header(find_checkpoint(detector)[1], "detector")
+    header = header_of(detector)
     theirs, ours = (from_table(PrepareConfig, how.prepare) for how in (header, prepared))
     used = {key: getattr(theirs, key) for key in to_table(theirs)}
     if sizes := sizes_of(detector):

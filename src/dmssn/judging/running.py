@@ -23,7 +23,7 @@ from dmssn import __version__
 from dmssn.cube import Cube, RowSource
 from dmssn.cube_lists import failure
 from dmssn.detections import Detection, Detector
-from dmssn.detector import NetworkDetector, identity, is_classical, load_detector
+from dmssn.detector import identity, is_classical, load_detector
 from dmssn.devices import choose_device
 from dmssn.files import make_folder, remove_partial
 from dmssn.judging.contestants import Contestant
@@ -33,6 +33,7 @@ from dmssn.progress import track
 from dmssn.regions import RegionCube
 from dmssn.saving import save_saliency
 from dmssn.store import write_json
+from dmssn.trained.detector import TrainedDetector
 from dmssn.wording import counted
 from dmssn.workers import WorkerDied, over_all
 
@@ -156,7 +157,7 @@ class _Job:
         detector = _loaded(str(self.contestant.detector), self.device, self.made_by)
         made_from = self._made_from(scene)
         notes: tuple[str, ...] = ()
-        if isinstance(detector, NetworkDetector) and (regions := scene.regions()) is not None:
+        if isinstance(detector, TrainedDetector) and (regions := scene.regions()) is not None:
             run = partial(_on_regions, detector, regions)
         else:
             cube = in_memory(scene.open())
@@ -202,7 +203,7 @@ class _Job:
         return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _on_regions(detector: NetworkDetector, regions: RegionCube) -> Detection:
+def _on_regions(detector: TrainedDetector, regions: RegionCube) -> Detection:
     return Detection(detector.on_regions(regions), "as prepared", regions)
 
 
@@ -235,6 +236,6 @@ def processor() -> str:
 
 def _gpu_memory(detector: Detector) -> int | None:
     """Most bytes of a GPU that were in use at a time."""
-    if isinstance(detector, NetworkDetector) and detector.device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(detector.device))
+    if isinstance(detector, TrainedDetector) and detector.runs_on.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(detector.runs_on))
     return None

@@ -1,0 +1,1 @@
+"""Detectors in the form of other runtimes: graphs of ONNX."""

@@ -1,0 +1,1 @@
+"""Trained detectors: what they share, and what runs their networks."""
