@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from dmssn.baselines.catalogue import CLASSICAL
 from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector
-from dmssn.detector import NetworkDetector, detector_names, is_classical, load_detector
+from dmssn.detector import detector_names, is_classical, load_detector
 from dmssn.metric_names import HEADINGS, low_is_better
 from dmssn.predicting import require_units
 from dmssn.regions import OUTSIDE, RegionCube, region_sums
 from dmssn.scoring import Pair, Scoring, score_pair_and_curves
 from dmssn.surveying import survey
+from dmssn.trained.detector import TrainedDetector
+from dmssn.trained.network import NetworkDetector
 from dmssn.viewing.jobs import Job, MissingError, Watched
 from dmssn.viewing.layers import code_colours, region_colours
 from dmssn.viewing.maps import SaliencyMap, saliency_layer
@@ -104,12 +106,12 @@ class Detectors:
 
 
 def _detect(detector: Detector, scene: Scene, job: Job) -> Detection:
-    if scene.prepared is not None and isinstance(detector, NetworkDetector):
+    if scene.prepared is not None and isinstance(detector, TrainedDetector):
         job.tell("running the network")
         return Detection(
             detector.on_regions(scene.prepared), "the prepared scene as it is", scene.prepared
         )
-    passes = len(detector.sizes) if isinstance(detector, NetworkDetector) else 1
+    passes = len(detector.sizes) if isinstance(detector, TrainedDetector) else 1
 
     def tell(share: float) -> None:
         # What comes after reading takes a while too, and does not say how long.
@@ -121,13 +123,12 @@ def _detect(detector: Detector, scene: Scene, job: Job) -> Detection:
 def _regions(
     detector: Detector, regions: RegionCube | None, scene: Scene, job: Job
 ) -> dict[str, Any]:
-    """What there is to show of a network's regions."""
-    if regions is None or not isinstance(detector, NetworkDetector):
+    """What there is to show of a trained detector's regions."""
+    if regions is None:
         return {}
-    layers = {
-        "regions": region_colours(regions),
-        "code": code_colours(detector.network, regions, detector.device),
-    }
+    layers = {"regions": region_colours(regions)}
+    if isinstance(detector, NetworkDetector):  # an exported one does not give its code away
+        layers["code"] = code_colours(detector.network, regions, detector.device)
     spectra = regions.spectra
     if scene.prepared is None:
         watched = Watched(scene.source, lambda share: job.tell("averaging regions", share))
