@@ -22,7 +22,7 @@ def example(
     generator = np.random.default_rng([seed, height, width])
     count = min(REGIONS, height * width // 8)
     middles = generator.random((count, 2)) * (height, width)
-    places = np.stack(np.mgrid[:height, :width], axis=2).reshape(-1, 2)
+    places = np.indices((height, width)).reshape(2, -1).T
     nearest = cKDTree(middles).query(places)[1].reshape(height, width)
     nearest[: height // 6, : width // 5] = OUTSIDE
     present = np.unique(nearest[nearest >= 0])
