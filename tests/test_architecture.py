@@ -22,12 +22,13 @@ LAYERS = [
     "readers.* scene_folders",
     "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",
     "checking converting detector evaluation origins preparing_scenes",
-    "claims predicting training.*",
+    "claims diagnosis training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
-    " preparing_sets",
+    " predicting preparing_sets",
     "ablation.* judging.* reproduction.*",
     "commands.*",
     "cli",
+    "commands.completion",
 ]
 """Modules of a line know nothing of each other and use those above. ``NAME.*`` is a room: a
 package whose modules may use each other, in no circle."""

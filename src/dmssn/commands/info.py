@@ -1,6 +1,10 @@
 """``dmssn info``: what is in cube files, and how they will be read.
 
-Small: ``dmssn info scene.mat``. Large: ``dmssn info scenes/*.h5 --json > scenes.json``.
+Examples:
+    dmssn info scene.mat
+    # which variable it is, and without the bands that water vapour takes
+    dmssn info scene.mat --key cube --drop-nm 1350-1450
+    dmssn info scenes/*.h5 --json
 """
 
 import json

@@ -1,4 +1,13 @@
-"""dmssn predict cube.hdr -o out; dmssn predict cubes/ -o out --save mask,objects --json."""
+"""``dmssn predict``: saliency maps and pictures of cubes.
+
+Examples:
+    dmssn predict cube.hdr -o out
+    # float maps, masks and tables of objects of all cubes in a folder
+    dmssn predict cubes/ -o out --save tiff mask objects --json
+    # a classical detector, or the mean over two sizes
+    dmssn predict cube.mat -o out --detector local-rx:inner=5:outer=15
+    dmssn predict cube.mat -o out --detector dmssn:sizes=256+384
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
