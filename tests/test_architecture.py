@@ -16,8 +16,8 @@ DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 LAYERS = [
     "config.* cube distributed files interruptions kmeans memory metric_names metrics.* models.*"
     " moments pictures progress regions resample scene_manifest wording",
-    "augment checkpoint detections detector_settings devices losses masks mixture objects recipes"
-    " rendering store surveying views workers",
+    "augment checkpoint detections detector_settings devices geotiff losses map_info masks mixture"
+    " objects recipes rendering store surveying views workers",
     "baselines.* scenes.*",
     "readers.* scene_folders",
     "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",

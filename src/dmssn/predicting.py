@@ -7,10 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dmssn import __version__
 from dmssn.checkpoint import read_header
 from dmssn.config import SettingError
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
 from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.detections import Detection, Detector
@@ -23,7 +26,9 @@ from dmssn.detector import (
     load_detector,
 )
 from dmssn.files import make_folder
+from dmssn.geotiff import INSTALL, available
 from dmssn.labour import Labour, part_of
+from dmssn.map_info import map_info_lines
 from dmssn.progress import track
 from dmssn.readers.stored import cube_name
 from dmssn.saving import (
@@ -36,6 +41,10 @@ from dmssn.saving import (
     save_tiff,
 )
 from dmssn.workers import WorkerDied, cores, over_all
+from dmssn.writers.envi import RAW_SUFFIX, write_envi
+from dmssn.writers.placing import placing
+from dmssn.writers.plan import Encoding, Plan
+from dmssn.writers.sixteen_bits import FLOAT32
 
 
 def predict_all(
@@ -59,7 +68,7 @@ def predict_all(
         open_cube: Opens one cube; a cube in a file is read a block of rows at a time. Several
             workers have to be able to unpickle it.
         detector: As ``load_detector`` takes it.
-        extras: Of "mask", "objects", "npy" and "tiff".
+        extras: Of "mask", "objects", "npy", "tiff" and "envi".
         threshold: From which saliency up a pixel is salient.
         device: As ``load_detector`` takes it.
         settings: How the cubes were read, to be recorded in the pictures.
@@ -172,7 +181,7 @@ def _predict(
     began = time.monotonic()
     cube = open_cube(path)
     detection = detector.detect(cube, picture=True)
-    notes = [*cube.notes, *detection.notes]
+    notes = [*cube.notes, *detection.notes, *_unplaced(cube.georeference, extras)]
     origin = {
         "version": __version__,
         "detector": detector.name,
@@ -198,6 +207,23 @@ def _predict(
     }
 
 
+def _unplaced(place: Georeference | None, extras: Collection[str]) -> list[str]:
+    """Notes on files that could hold where the pixels lie, and do not."""
+    notes = []
+    if place is not None and "tiff" in extras and not available():
+        notes.append(f"the TIFF holds no georeference, which needs an extra; {INSTALL}")
+    if place is not None and "envi" in extras and not map_info_lines(place):
+        notes.append("ENVI cannot tell the georeference, mirrored or slanted: left out")
+    return notes
+
+
+def _save_envi(header: Path, saliency: NDArray[np.float32], place: Georeference | None) -> None:
+    """Write the map itself as an ENVI header with its raw numbers beside it."""
+    plan = Plan((*saliency.shape, 1), None, Encoding(FLOAT32), georeference=place)
+    with placing((header.with_suffix(RAW_SUFFIX), header), folder=False) as (raw, partial):
+        write_envi(raw, partial, [saliency[:, :, None]], plan)
+
+
 def _save(
     start: Path,
     detection: Detection,
@@ -207,7 +233,7 @@ def _save(
     origin: Provenance,
 ) -> dict[str, Path]:
     """Write the files of a cube, all of whose names begin with ``start``; returns them by kind."""
-    saliency, picture = detection.saliency, detection.picture
+    saliency, picture, place = detection.saliency, detection.picture, cube.georeference
     assert picture is not None  # it was asked for
     writers: dict[str, tuple[str, Callable[[Path], object]]] = {
         "saliency": (".saliency.png", lambda file: save_saliency(file, saliency, origin)),
@@ -218,7 +244,8 @@ def _save(
         "mask": (".mask.png", lambda file: save_mask(file, saliency, threshold, origin)),
         "objects": (".objects.csv", lambda file: save_objects(file, saliency, cube, threshold)),
         "npy": (".saliency.npy", lambda file: save_npy(file, saliency)),
-        "tiff": (".saliency.tif", lambda file: save_tiff(file, saliency, origin)),
+        "tiff": (".saliency.tif", lambda file: save_tiff(file, saliency, origin, place)),
+        "envi": (".saliency.hdr", lambda file: _save_envi(file, saliency, place)),
     }
     written = {}
     for kind in ("saliency", "overlay", *extras):

@@ -3,7 +3,7 @@
 Examples:
     # one seed and two variants, to see that it works
     dmssn ablate ablation -o runs/try --seeds 1 --only ours,pca --train.epochs 1
-    # the whole of it, with a page of verdicts; the same line goes on after an interruption
+    # the whole of it, with a page of verdicts; interrupted, it goes on
     dmssn ablate ablation -o runs/ablation --seeds 3 --report docs/ablations.md
 """
 

@@ -1,7 +1,8 @@
 r"""``dmssn benchmark``: detectors, and maps of other programs, compared on the same scenes.
 
 Examples:
-    dmssn benchmark --cubes set/cubes --masks set/masks --detectors dmssn,sad,rx -o out
+    dmssn benchmark --cubes set/cubes --masks set/masks -o out \
+        --detectors dmssn,sad,rx
     # a run of one's own and maps of another program, on generated scenes
     dmssn benchmark runs/benchmark -o out --detectors dmssn,mine=runs/mine/detector \
         --maps theirs=maps

@@ -6,7 +6,8 @@ Examples:
     dmssn evaluate --maps out --masks cubes --mask-key mask \
         --crop-key crop_yyxx -o scores.csv
     # maps of another program, as published tables score them
-    dmssn evaluate --maps theirs --masks set/masks --size 512 --stretch --published
+    dmssn evaluate --maps theirs --masks set/masks \
+        --size 512 --stretch --published
 """
 
 import sys

@@ -19,7 +19,7 @@ from dmssn.commands.cube_reports import report
 from dmssn.config import SettingError
 from dmssn.recipes import to_table
 
-EXTRAS = ("mask", "objects", "npy", "tiff")
+EXTRAS = ("mask", "objects", "npy", "tiff", "envi")
 
 
 def main(
@@ -49,8 +49,9 @@ def main(
         detector: Name of a detector, a checkpoint file or a run folder; by default the one that
             comes with the program. Settings follow a colon: dmssn:sizes=256+384 is the mean of a
             trained detector's maps at squares of these sides, and takes the time of both.
-        save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps); several by
-            commas or spaces.
+        save: Also write: mask (PNG), objects (CSV table), npy, tiff, envi (float maps; the last
+            two keep the cube's georeference, tiff with the extra `geo`); several by commas or
+            spaces.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads (of each worker).
