@@ -22,7 +22,7 @@ LAYERS = [
     "readers.* scene_folders",
     "batches classical cube_lists datasets.* labour preparing runs.* saving scoring writers.*",
     "checking converting detector evaluation origins preparing_scenes",
-    "claims diagnosis training.*",
+    "claims diagnosis tiles.* training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
     " predicting preparing_sets",
     "ablation.* judging.* reproduction.*",

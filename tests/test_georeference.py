@@ -141,18 +141,19 @@ def test_every_pixel_of_a_turned_cube_keeps_its_coordinates(tmp_path, kind, orie
 # ENVI's words
 
 
-@pytest.mark.parametrize("system", [None, ESRI])
 @pytest.mark.parametrize(
-    "info",
+    ("info", "system"),
     [
-        UTM,
-        "UTM, 1.5, 1.5, 500000, 4100000, 2, 3, 33, South, WGS-84, units=Meters",
-        "UTM, 11, 21, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters",
-        "UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters, rotation=29.5",
-        "UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters, rotation=-90",
-        "UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, North America 1983, units=Meters",
-        "Geographic Lat/Lon, 1, 1, -117.5, 34.25, 0.001, 0.001, WGS-84, units=Degrees",
-        "Arbitrary, 1, 1, 7, 9, 2, 2, 0, North",
+        (UTM, None),
+        (UTM, ESRI),
+        ("Arbitrary, 1, 1, 7, 9, 2, 2", ESRI),
+        ("UTM, 1.5, 1.5, 500000, 4100000, 2, 3, 33, South, WGS-84, units=Meters", None),
+        ("UTM, 11, 21, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters", None),
+        ("UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters, rotation=29.5", None),
+        ("UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, WGS-84, units=Meters, rotation=-90", None),
+        ("UTM, 1, 1, 500000, 4100000, 2, 2, 11, North, North America 1983, units=Meters", None),
+        ("Geographic Lat/Lon, 1, 1, -117.5, 34.25, 0.001, 0.001, WGS-84, units=Degrees", None),
+        ("Arbitrary, 1, 1, 7, 9, 2, 2, 0, North", None),
     ],
 )
 def test_map_info_means_what_gdal_takes_it_for(tmp_path, info, system):
@@ -190,7 +191,7 @@ def test_what_map_info_cannot_say_is_not_said(transform):
 @pytest.mark.parametrize("degrees", [0, 12.5, 90, 180, -77])
 def test_map_info_has_a_rotation_and_sizes_of_its_own(degrees):
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    place = Georeference((2 * cos, 3 * sin, 7.0, 2 * sin, -3 * cos, 9.0))
+    place = Georeference((2 * cos, 2 * sin, 7.0, 3 * sin, -3 * cos, 9.0))
     (line,) = map_info_lines(place)
     found = read_map_info(line.partition("{")[2][:-1].split(", "), None)
     assert found.transform == pytest.approx(place.transform, abs=1e-12)
@@ -252,7 +253,6 @@ def test_a_cube_without_coordinates_has_a_map_without(capsys, tmp_path, detector
     )  # fmt: skip
     assert (code, "georeference" in err) == (0, False)
     for name in ("a.saliency.tif", "a.saliency.hdr"):
-        assert open_cube(tmp_path / "out" / name, band_axis=0 if "tif" in name else None)
         assert "map info" not in (tmp_path / "out" / name).read_bytes().decode("latin-1")
 
 

@@ -2,7 +2,8 @@
 
 ``map info`` is a name, a place in the picture (column, row, from (1, 1) at the outer corner of the
 upper left pixel), the coordinates there, the sizes of a pixel, then, by the name, zone, hemisphere,
-datum, units and rotation.
+datum, units and rotation. Sizes are along the axes of the map, as GDAL takes them: where pixels
+are not square, that matters in a turned picture.
 """
 
 import math
@@ -54,7 +55,7 @@ def read_map_info(fields: Sequence[str], system: str | None) -> Georeference:
     if not all(map(math.isfinite, values)) or width == 0 or height == 0:
         raise ValueError("map info must hold finite numbers, and sizes of a pixel other than 0")
     cos, sin = (_clean(part) for part in (math.cos(rotation), math.sin(rotation)))
-    linear = (width * cos, height * sin, width * sin, -height * cos)
+    linear = (width * cos, width * sin, height * sin, -height * cos)
     a, b, d, e = (number + 0.0 for number in linear)  # no -0.0
     corner = Georeference((a, b, 0.0, d, e, 0.0)).point(column - 1, row - 1)
     transform = (a, b, x - corner[0], d, e, y - corner[1])
@@ -82,12 +83,12 @@ def _system(name: str, rest: Sequence[str]) -> str | None:
 def map_info_lines(found: Georeference) -> list[str]:
     """Lines of a header that say the same, as far as ENVI can say it; none if it cannot."""
     a, b, c, d, e, f = found.transform
-    width, height = math.hypot(a, d), math.hypot(b, e)
-    upright = a * e - b * d < 0 and abs(a * b + d * e) <= SQUARE * width * height
+    width, height = math.hypot(a, b), math.hypot(d, e)
+    upright = a * e - b * d < 0 and abs(a * d + b * e) <= SQUARE * width * height
     if not upright:  # a mirrored picture, or a slanted one
         return []
     name, *rest = found.projection or _named(found.crs)
-    rotation = math.degrees(math.atan2(d, a))
+    rotation = math.degrees(math.atan2(b, a))
     turn = [f"rotation={rotation!r}"] if rotation else []
     numbers = map(repr, map(float, (1, 1, c, f, width, height)))
     lines = [f"map info = {{{', '.join([name, *numbers, *rest, *turn])}}}"]

@@ -24,6 +24,7 @@ from dmssn.detector import (
     identity,
     is_classical,
     load_detector,
+    load_network,
 )
 from dmssn.files import make_folder
 from dmssn.geotiff import INSTALL, available
@@ -40,6 +41,7 @@ from dmssn.saving import (
     save_saliency,
     save_tiff,
 )
+from dmssn.tiles.detecting import TiledDetector
 from dmssn.workers import WorkerDied, cores, over_all
 from dmssn.writers.envi import RAW_SUFFIX, write_envi
 from dmssn.writers.placing import placing
@@ -59,6 +61,7 @@ def predict_all(
     settings: Mapping[str, Any] | None = None,
     labour: Labour | None = None,
     threads: int | None = None,
+    tile: tuple[int, int] | None = None,
 ) -> list[dict[str, Any]]:
     """Predict every cube and write its pictures.
 
@@ -74,6 +77,7 @@ def predict_all(
         settings: How the cubes were read, to be recorded in the pictures.
         labour: Who does the work; this process when left out.
         threads: Of each worker, where there are several; their share of the cores when left out.
+        tile: Side and overlap of tiles, for a trained detector; None for scenes as a whole.
 
     Returns:
         One table a cube: name, what was done and the files written; or ``error``, one line that
@@ -90,12 +94,14 @@ def predict_all(
     refuse_one_output_for_two(cubes, maps, "predict")
     named = DEFAULT if detector is None else detector
     known = identity(named)
+    if tile is not None and is_classical(named):
+        raise SettingError(f"{named}: --tile is for trained detectors; leave it out")
     if not is_classical(named):
         require_units(named, (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
         cubes, output = [path.absolute() for path in cubes], output.absolute()
         named = absolute(named)
-    job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {})
+    job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {}, tile)
     make_folder(output)
     mine = part_of(cubes, labour.shard)
     if labour.scheduler or labour.workers > 1:
@@ -144,10 +150,11 @@ class _Job:
     extras: Collection[str]
     threshold: float
     settings: Mapping[str, Any]
+    tile: tuple[int, int] | None
 
     def load(self) -> Detector:
         """The detector, kept for the cubes that follow."""
-        return _loaded(self.detector, self.device, self.identity)
+        return _loaded(self.detector, self.device, self.identity, self.tile, self.output)
 
     def __call__(self, path: Path) -> dict[str, Any]:
         try:
@@ -165,8 +172,12 @@ class _Job:
 
 
 @lru_cache(maxsize=1)
-def _loaded(detector: str, device: str, identity: str) -> Detector:
-    return load_detector(detector, device=device)
+def _loaded(
+    detector: str, device: str, identity: str, tile: tuple[int, int] | None, scratch: Path
+) -> Detector:
+    if tile is None:
+        return load_detector(detector, device=device)
+    return TiledDetector(load_network(detector, device=device), *tile, scratch)
 
 
 def _predict(

@@ -4,8 +4,8 @@ Examples:
     dmssn benchmark --cubes set/cubes --masks set/masks -o out \
         --detectors dmssn,sad,rx
     # a run of one's own and maps of another program, on generated scenes
-    dmssn benchmark runs/benchmark -o out --detectors dmssn,mine=runs/mine/detector \
-        --maps theirs=maps
+    dmssn benchmark runs/benchmark -o out --maps theirs=maps \
+        --detectors dmssn,mine=runs/mine/detector
 """
 
 import sys
