@@ -49,9 +49,10 @@ def data(seed: int = 0) -> np.ndarray:
 def write_envi(path, info=UTM, system=None, numbers=None):
     """An ENVI cube (header) with these fields."""
     told = {} if info is None else {"map info": info.split(", ")}
-    if system:
-        told["coordinate system string"] = system.split(",")
     envi.save_image(str(path), data() if numbers is None else numbers, metadata=told, force=True)
+    if system:  # the library would put spaces into it, of which GDAL makes no sense
+        with path.open("a") as header:
+            header.write(f"coordinate system string = {{{system}}}\n")
     return path
 
 

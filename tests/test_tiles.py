@@ -302,7 +302,7 @@ def test_predict_in_tiles_writes_the_files_of_any_prediction(capsys, tmp_path, w
     )  # fmt: skip
     assert code == 0, err
     (told,) = json.loads(out)
-    assert told["notes"][-1] == "judged in 12 tiles of 64 pixels, 20 shared"
+    assert told["notes"][-1] == "judged in 9 tiles of 64 pixels, 20 shared"
     assert told["regions"] > 10
     saved = np.load(tmp_path / "out" / "a.saliency.npy")
     assert saved.shape == (HEIGHT, WIDTH)
