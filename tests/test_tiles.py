@@ -1,6 +1,7 @@
 """Tiles: the whole scene's statistics from rows as they come, weights, seams, and maps."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 
@@ -138,6 +139,41 @@ def test_strips_joined_are_the_regions_of_the_whole(data):
 def test_a_disk_without_room_is_an_error_of_one_line(tmp_path, small_files):
     with pytest.raises(OSError, match=r"no room for .* GB of a large scene"):
         Scratch(tmp_path).array((100, 100), np.float32)
+
+
+class Striped(Cube):
+    """A scene of any height that is made as it is read."""
+
+    @classmethod
+    def of(cls, height: int) -> "Striped":
+        made = cls(np.zeros((1, 64, BANDS), dtype=np.float32))
+        object.__setattr__(made, "rows", height)
+        return made
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.rows, 64, BANDS
+
+    def row_blocks(self) -> list[slice]:
+        return [slice(top, top + 50) for top in range(0, self.rows, 50)]
+
+    def read(self, rows: slice, /) -> np.ndarray:
+        row, column, band = np.ogrid[rows, :64, :BANDS]
+        stripes = np.sin((row // 20 * 7 + column // 16 * 3) % 5 + band)
+        return (stripes + 0.01 * np.sin(row * 1.7 + column * 2.3 + band)).astype(np.float32)
+
+
+def test_memory_does_not_grow_with_the_rows(monkeypatch):
+    monkeypatch.setattr("dmssn.mixture.SAMPLE", 400)
+    monkeypatch.setattr(homogenizing, "STRIP", 64 * 100)
+    config = PrepareConfig(mixture=MixtureConfig(components=5))
+    heights, peaks = (400, 1600), []
+    for height in heights:
+        tracemalloc.start()
+        homogenize(Striped.of(height), config)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < (heights[1] - heights[0]) * 64  # a byte a pixel
 
 
 # What the network sees

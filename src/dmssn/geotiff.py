@@ -31,12 +31,12 @@ def read_georeference(path: Path) -> Georeference | None:
         warnings.simplefilter("ignore")  # of a file without coordinates, which is an answer
         try:
             with rasterio.open(path) as file:
-                transform, crs = tuple(file.transform)[:6], file.crs
+                transform, crs = file.transform, file.crs
         except rasterio.errors.RasterioError as error:
             raise ValueError(f"its georeference cannot be read ({error})") from None
-    if file.transform.is_identity and crs is None:
+    if transform.is_identity and not crs:
         return None
-    return Georeference(transform, crs.to_wkt() if crs else None)
+    return Georeference(tuple(transform)[:6], crs.to_wkt() if crs else None)
 
 
 def write_geotiff(

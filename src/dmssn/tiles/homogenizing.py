@@ -26,9 +26,9 @@ from dmssn.tiles.connecting import connect
 from dmssn.tiles.scratch import Scratch
 from dmssn.writers.plan import whole_chunks
 
-STRIP = 2**22
+STRIP = 2**20
 """Pixels that are cut into regions at once."""
-ROWS_AT_ONCE = 2**16
+ROWS_AT_ONCE = 2**14
 """Of the table."""
 
 Pixels = NDArray[np.float32]
