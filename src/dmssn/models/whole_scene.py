@@ -93,12 +93,11 @@ class WholeScene:
 
     def _norm(self, blocks: Iterator[tuple[slice, Tensor]]) -> tuple[Tensor, Tensor]:
         """Mean of each channel over the scene's pixels, and 1 / deviation."""
-        total, square = 0, 0
+        total = square = self._share.new_zeros(())
         for rows, table in blocks:
             exact = table.double()
             total = total + self._share[rows] @ exact
             square = square + self._share[rows] @ exact.square()
-        assert isinstance(total, Tensor)
         variance = (square - total.square()).clamp(min=0)
         return total.float(), torch.rsqrt(variance + EPSILON).float()
 
@@ -110,11 +109,10 @@ class WholeScene:
         rows_of: Callable[[Tensor], Tensor],
     ) -> tuple[tuple[Tensor, Tensor, Tensor], evidence.Image]:
         """Directions of the scene's spectra; and what their evidence has to know."""
-        covariance = 0
+        covariance = self._share.new_zeros(())
         for rows, table in blocks():
             apart = table.double() - self._mean
             covariance = covariance + apart.T @ (apart * self._share[rows, None])
-        assert isinstance(covariance, Tensor)
         deviation = covariance.diagonal().clamp(min=0).sqrt()
         live = deviation > evidence.LEAST_VARIANCE
         standard = torch.where(live, 1 / deviation.clamp(min=evidence.LEAST_VARIANCE), 0.0)
@@ -134,14 +132,13 @@ class WholeScene:
 
     def _at_sides(self, blocks: Blocks, share: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and covariance of the points of the scene's sides."""
-        centre, square = 0, 0
+        centre = square = self._share.new_zeros(())
         for rows, table in blocks():
             there = share[rows] > 0
             points = self._points(table[there])[1][:, : evidence.FEW].double()
             weight = share[rows][there]
             centre = centre + weight @ points
             square = square + points.T @ (points * weight[:, None])
-        assert isinstance(centre, Tensor)
         return centre, square - centre[:, None] * centre
 
     def _points(self, spectra: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,8 @@ def connect(
     first = np.unique(found, return_index=True)[1]
     order = np.empty(first.size, dtype=np.int32)
     order[np.argsort(first)] = np.arange(first.size)
-    return order[found]
+    regions: NDArray[np.int32] = order[found]
+    return regions
 
 
 def _links(
