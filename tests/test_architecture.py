@@ -17,18 +17,19 @@ LAYERS = [
     "checkpoint_header config.* cube distributed files interruptions kmeans_numpy memory"
     " metric_names metrics.* models.* moments pictures progress regions resample scene_manifest"
     " threads wording",
-    "augment checkpoint detections detector_settings devices kmeans losses masks mixture_numpy"
-    " model_card objects recipes rendering store surveying views workers",
+    "augment checkpoint detections detector_settings devices geotiff kmeans losses map_info masks"
+    " mixture_numpy model_card objects recipes rendering store surveying views workers",
     "baselines.* batches mixture scenes.*",
     "preparing readers.* scene_folders",
     "classical cube_lists datasets.* labour runs.* saving scoring trained.* writers.*",
     "checking converting detector evaluation origins preparing_scenes",
-    "claims exporting.* hub predicting training.*",
+    "claims diagnosis exporting.* hub tiles.* training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
-    " preparing_sets viewing.*",
+    " predicting preparing_sets viewing.*",
     "ablation.* judging.* reproduction.*",
     "commands.*",
     "cli",
+    "commands.completion",
 ]
 """Modules of a line know nothing of each other and use those above. ``NAME.*`` is a room: a
 package whose modules may use each other, in no circle."""

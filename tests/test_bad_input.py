@@ -203,7 +203,10 @@ BAD_OPTIONS = {
     "unknown flag": (["--treshold", "0.5"], "--treshold"),
     "no threads": (["--threads", "0"], "--threads must be at least 1, got 0"),
     "unknown device": (["--device", "tpu"], "--device 'tpu'"),
-    "unknown extra": (["--save", "mask,png"], "--save takes mask, objects, npy, tiff, got 'png'"),
+    "unknown extra": (
+        ["--save", "mask,png"],
+        "--save takes mask, objects, npy, tiff, envi, got 'png'",
+    ),
     "unknown detector": (["--detector", "dmsn"], "no detector 'dmsn'"),
     "missing detector": (["--detector", "runs/a.safetensors"], "'runs/a.safetensors'"),
     "axis out of range": (["--band-axis", "3"], "--band-axis"),

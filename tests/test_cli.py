@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +80,39 @@ def test_help_of_a_command_tells_all_that_its_docstring_tells(command, capsys):
     function = import_module(f"dmssn.commands.{re.sub('[- ]', '_', command)}").main
     told = re.split(r"\n(?:Args|Returns):", str(getdoc(function)))[0].replace("`", "")
     assert " ".join(told.split()) in " ".join(out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_ends_in_examples_that_are_understood(command, capsys):
+    _, out, _ = run(capsys, *command.split(), "--help")
+    shown = re.sub(r"\\\s*\n", " ", out.partition("Examples:")[2])
+    lines = [line for line in shown.splitlines() if re.match(r"\s*[^\s#]", line)]
+    assert lines
+    for line in lines:
+        example = re.search(r"\bdmssn ([^<>|()]*)", line)
+        assert example, line
+        words = shlex.split(example[1])
+        assert " ".join(words).startswith(command), line
+        cli.app.parse_args(words, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_the_script_for_a_shell_knows_commands_and_options(shell, capsys):
+    code, out, err = run(capsys, "completion", shell)
+    assert (code, err) == (0, "")
+    for word in (*COMMANDS, "threshold"):
+        assert word.split()[-1] in out
+
+
+def test_bash_takes_the_script_and_completes_with_it(capsys):
+    if shutil.which("bash") is None:
+        pytest.skip("there is no bash here")
+    _, script, _ = run(capsys, "completion", "bash")
+    asked = "COMP_WORDS=(dmssn predict --thres); COMP_CWORD=2; _dmssn; echo ${COMPREPLY[@]}"
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("--threshold", "")
 
 
 def test_python_m_dmssn_is_the_command():

@@ -7,10 +7,11 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from torch import Tensor
 
-from dmssn.models import evidence as module
+from dmssn.models import surroundings as module
 from dmssn.models.autoencoder import Packing
-from dmssn.models.evidence import CELLS, CHANNELS, FEW, MANY, USUAL, WINDOWS, evidence
+from dmssn.models.evidence import CHANNELS, FEW, MANY, USUAL, evidence
 from dmssn.models.network import DMSSN
+from dmssn.models.surroundings import CELLS, WINDOWS
 from dmssn.regions import connected_regions
 
 AREA = 7
@@ -339,7 +340,7 @@ def test_pixels_alone_in_their_window_and_far_from_all_others_hurt_nothing() -> 
         inside[20:] = True
         inside[3:5, 3] = True
         points[:, 3:5, 3] = scale * torch.randn(FEW, 1, generator=generator)
-        maps = module._within(points * inside, inside)
+        maps = module.within(points * inside, inside)
         assert maps.isfinite().all()
         # They are the mean of the smaller window, from which they do not differ.
         assert maps[0, 3:5, 3].max() < 1e-2

@@ -40,6 +40,22 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
+def test_work_within_work_has_a_bar_of_its_own(capsys, monkeypatch):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    found = []
+    for outer in track(range(2), "working"):
+        shown = progress._open[0]
+        found += [(outer, inner) for inner in track(range(2), "within")]
+        assert [task.description for task in shown.tasks] == ["working"]
+        abandoned = track(range(9), "begun")
+        next(abandoned)
+        assert len(shown.tasks) == 2
+        abandoned.close()
+    assert found == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert not progress._open
+
+
 def test_an_error_passes_through(monkeypatch):
     def items():
         for item in track(range(3), "working"):

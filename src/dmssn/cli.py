@@ -4,12 +4,14 @@ Exit codes: 0 ok, 1 failure, 2 usage. A command's module imports torch and the l
 its function, so that ``dmssn --help`` answers at once.
 """
 
+import inspect
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -37,10 +39,18 @@ COMMANDS = {
     "ablate": "Train variants of a recipe with several seeds, and compare their scores.",
     "export": "Write a trained detector as an ONNX file, or as a folder with its model card.",
     "import-weights": "Turn published weights of DMSSN into a checkpoint.",
+    "doctor": "Say what is installed here, and whether it works.",
+    "completion": "Print a script that completes commands and options in a shell.",
 }
-"""Command to its summary; the command is the function ``main`` of its module."""
+"""Command to its summary; the command is the function ``main`` of its module, whose docstring has
+examples."""
 GROUPS = {"dataset": "Look after data sets: list, check, fake."}
 """First words that several commands share."""
+
+
+def _module(command: str) -> str:
+    return "dmssn.commands." + command.replace("-", "_").replace(" ", "_")
+
 
 app = App(
     name="dmssn",
@@ -53,9 +63,8 @@ for _group, _summary in GROUPS.items():
     app.command(App(name=_group, help=_summary))
 for _command, _summary in COMMANDS.items():
     *_groups, _name = _command.split()
-    _module = _command.replace("-", "_").replace(" ", "_")
     _parent = app[_groups[0]] if _groups else app
-    _parent.command(f"dmssn.commands.{_module}:main", name=_name, help=_summary)
+    _parent.command(f"{_module(_command)}:main", name=_name, help=_summary)
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
@@ -105,12 +114,19 @@ def _command_in(arguments: list[str]) -> list[str]:
     return next((start for start in starts if " ".join(start) in COMMANDS), [])
 
 
+def examples(command: str) -> str:
+    """The lines under ``Examples:`` in the docstring of a command's module."""
+    told = inspect.getdoc(import_module(_module(command))) or ""  # none of python -OO
+    return inspect.cleandoc("\n" + told.partition("Examples:\n")[2])
+
+
 def _run(arguments: list[str]) -> Any:  # noqa: ANN401
     if words := _command_in(arguments):
         command = app
         for word in words:
             command = command[word]
         command.help = None  # on a command's own page its docstring tells more
+        command.help_epilogue = f"Examples:\n\n```\n{examples(' '.join(words))}\n```"
     return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
 
 
@@ -124,4 +140,4 @@ def _say(name: str, error: BaseException | str, code: int) -> int:
     return code
 
 
-__all__ = ["COMMANDS", "app", "main"]
+__all__ = ["COMMANDS", "app", "examples", "main"]

@@ -108,14 +108,18 @@ def _convert(
     before = _source_files(source)
     refuse_to_lose(files, [*before, *inputs], folder=kind.folder)
     encoding = _encoding(source, settled.dtype, kind)
-    plan = Plan(source.shape, source.wavelengths_nm, encoding, *settled[1:])
+    place, notes = source.georeference, list(source.notes)
+    if place is not None and not kind.places(place):
+        place = None
+        notes.append(f"{kind.name} cannot tell its georeference, mirrored or slanted: left out")
+    plan = Plan(source.shape, source.wavelengths_nm, encoding, *settled[1:], place)
     if plan.compression == "none":
         require_space(target, plan.nbytes)
     tally = Tally(source)
     with placing(files, folder=kind.folder) as partials:
         kind.write(partials, tally.blocks(), plan)
         tally.require_valid()
-        _verify(source, partials, files, encoding)
+        _verify(source, partials, files, plan)
     return {
         "cube": str(path),
         "name": source.name,
@@ -131,7 +135,8 @@ def _convert(
         "bytes_before": sum(map(_size, before)),
         "bytes_after": sum(map(_size, files)),
         "seconds": round(time.monotonic() - began, 3),
-        "notes": list(source.notes),
+        "georeference": place is not None,
+        "notes": notes,
     }
 
 
@@ -187,11 +192,11 @@ class Tally:
 
 
 def _verify(
-    source: CubeFile, partials: tuple[Path, ...], files: tuple[Path, ...], encoding: Encoding
+    source: CubeFile, partials: tuple[Path, ...], files: tuple[Path, ...], plan: Plan
 ) -> None:
     blocks = track(source.row_blocks(), f"checking {source.name}", each="blocks")
     try:
-        verify(source, blocks, partials[-1], encoding)
+        verify(source, blocks, partials[-1], plan.encoding, plan.georeference)
     except ValueError as error:
         said = str(error)
         for partial, file in zip(partials, files, strict=True):

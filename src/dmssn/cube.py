@@ -1,17 +1,84 @@
-"""A cube: the image, its wavelengths and what its reader decided.
+"""A cube: the image, its wavelengths, its place on a map and what its reader decided.
 
 Letters: H rows, W columns, B bands, h rows of a block.
 """
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+Transform = tuple[float, float, float, float, float, float]
+"""Six numbers from pixels to coordinates; see ``Georeference``."""
 BLOCK_BYTES = 16 * 2**20
 """Blocks of rows have about this size: small enough for a processor's cache, and for memory that
 is used again rather than asked for anew."""
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """From pixels to coordinates of a map.
+
+    Attributes:
+        transform: (a, b, c, d, e, f), in the order of ``affine.Affine`` and rasterio:
+            x = a column + b row + c and y = d column + e row + f. Columns and rows count from the
+            outer corner of the upper left pixel, whose middle is at (0.5, 0.5).
+        crs: The coordinate reference system, as WKT or as a code such as ``EPSG:32611``; None
+            when it is unknown.
+        projection: How ENVI's ``map info`` names the system: the name, then the fields behind the
+            pixel sizes, but for the rotation. Empty when it comes from elsewhere.
+    """
+
+    transform: Transform
+    crs: str | None = None
+    projection: tuple[str, ...] = ()
+
+    def point(self, column: float, row: float) -> tuple[float, float]:
+        """The coordinates (x, y) of a place in the picture.
+
+        Example:
+            >>> Georeference((2.0, 0.0, 100.0, 0.0, -2.0, 50.0)).point(0.5, 0.5)
+            (101.0, 49.0)
+        """
+        a, b, c, d, e, f = self.transform
+        return a * column + b * row + c, d * column + e * row + f
+
+    def window(self, row: int, column: int) -> Self:
+        """Of a part of the picture, whose upper left pixel is the given one."""
+        a, b, _, d, e, _ = self.transform
+        x, y = self.point(column, row)
+        return replace(self, transform=(a, b, x, d, e, y))
+
+    def transposed(self) -> Self:
+        """Of the picture with rows and columns exchanged."""
+        a, b, c, d, e, f = self.transform
+        return replace(self, transform=(b, a, c, e, d, f))
+
+    def flipped_rows(self, height: int) -> Self:
+        """Of the picture, so many rows high, with the last row first."""
+        a, b, _, d, e, _ = self.transform
+        x, y = self.point(0, height)
+        return replace(self, transform=(a, -b, x, d, -e, y))
+
+    def flipped_columns(self, width: int) -> Self:
+        """Of the picture, so many columns wide, with the last column first."""
+        return self.transposed().flipped_rows(width).transposed()
+
+    def turned(
+        self, shape: tuple[int, int], transpose: bool, flip_rows: bool, flip_columns: bool
+    ) -> Self:
+        """Of a picture that is transposed, then flipped.
+
+        Args:
+            shape: Rows and columns of the picture that comes out.
+            transpose: Rows become columns.
+            flip_rows: The last row comes first.
+            flip_columns: The last column comes first.
+        """
+        found = self.transposed() if transpose else self
+        found = found.flipped_rows(shape[0]) if flip_rows else found
+        return found.flipped_columns(shape[1]) if flip_columns else found
 
 
 class RowSource(Protocol):
@@ -35,6 +102,11 @@ class RowSource(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader decided or changed, one sentence each."""
+        ...
+
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where its pixels lie on a map; None when unknown."""
         ...
 
     def row_blocks(self) -> list[slice]:
@@ -74,6 +146,7 @@ class Cube:
             the file does not say.
         name: What the cube is called in messages and in the names of outputs.
         notes: What the reader decided or changed, one sentence each.
+        georeference: Where its pixels lie on a map; None when unknown.
 
     Raises:
         ValueError: The data has another shape or type, or the wavelengths do not fit it.
@@ -83,6 +156,7 @@ class Cube:
     wavelengths_nm: NDArray[np.float64] | None = None
     name: str = "cube"
     notes: tuple[str, ...] = field(default=())
+    georeference: Georeference | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a cube."""

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dmssn.kmeans_numpy import LLOYD_STEPS, PIXELS_AT_ONCE, START_SAMPLE
@@ -69,6 +70,11 @@ def draw(x: Tensor, most: int, generator: np.random.Generator) -> Tensor:
     """At most ``most`` rows, in their order."""
     if len(x) <= most:
         return x
-    chosen = generator.choice(len(x), size=most, replace=False)
-    chosen.sort()
-    return x[torch.from_numpy(chosen)]
+    return x[torch.from_numpy(drawn(len(x), most, generator))]
+
+
+def drawn(count: int, most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of the rows that ``draw`` takes of so many, in their order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(generator.choice(count, size=most, replace=False))

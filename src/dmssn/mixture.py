@@ -66,18 +66,46 @@ def components(pixels: NDArray[np.float32], config: MixtureConfig) -> NDArray[np
     """
     generator = np.random.default_rng(config.seed)
     data = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
-    sample = draw(data, SAMPLE, generator)
+    return fitted(draw(data, SAMPLE, generator), config, generator, data).components(data)
+
+
+class Fitted(NamedTuple):
+    """A mixture, and the principal components it is fitted in."""
+
+    axes: "_Axes"
+    mixture: Mixture
+
+    def components(self, pixels: Tensor) -> NDArray[np.int32]:
+        """The most likely component of each spectrum (P, B); shape (P,)."""
+        blocks = pixels.split(PIXELS_AT_ONCE)
+        labels = [assign(self.axes.project(block), self.mixture) for block in blocks]
+        return torch.cat(labels).to(torch.int32).numpy()
+
+
+def fitted(
+    sample: Tensor,
+    config: MixtureConfig,
+    generator: np.random.Generator,
+    data: Tensor | None = None,
+) -> Fitted:
+    """Fit a mixture, as ``components`` does.
+
+    Args:
+        sample: At most ``SAMPLE`` of the scene's spectra, drawn by ``generator``.
+        config: As ``components`` takes it.
+        generator: Draws on.
+        data: All spectra, which ``exact`` is fitted on; the sample when left out.
+    """
     exact = config.mode == "exact"
     axes = _principal_axes(draw(sample, AXES_SAMPLE, generator), 0.0 if exact else LEAST_VARIANCE)
     sample = axes.project(sample)
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
     full = sample.shape[1] if exact else affordable(*sample.shape)
-    training = axes.project(data) if exact and len(sample) < len(data) else sample
+    everything = exact and data is not None and len(sample) < len(data)
+    training = axes.project(data) if everything else sample
     start = nearest(training[:, :FULL], centres)
-    mixture = fit(training, start, config.iterations, full=full)
-    labels = [assign(axes.project(block), mixture) for block in data.split(PIXELS_AT_ONCE)]
-    return torch.cat(labels).to(torch.int32).numpy()
+    return Fitted(axes, fit(training, start, config.iterations, full=full))
 
 
 def fit(x: Tensor, start: Tensor, iterations: int, *, full: int) -> Mixture:

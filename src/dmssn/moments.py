@@ -53,10 +53,10 @@ class Moments(NamedTuple):
         return np.sqrt(self.squares / max(self.pixels, 1))
 
 
-def of_pixels(pixels: NDArray[np.float32]) -> Moments:
-    """The moments of pixels, finite, shape (P, B)."""
+def of_pixels(pixels: NDArray[np.float32], before: Moments | None = None) -> Moments:
+    """The moments of pixels, finite, shape (P, B), and of those that came before."""
     bands = pixels.shape[1]
-    total = Moments(0, np.zeros(bands), np.zeros(bands))
+    total = before or Moments(0, np.zeros(bands), np.zeros(bands))
     for first in range(0, len(pixels), PIXELS_AT_ONCE):
         part = pixels[first : first + PIXELS_AT_ONCE].astype(np.float64)
         mean = part.mean(axis=0)

@@ -7,9 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dmssn import __version__
 from dmssn.config import SettingError
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 from dmssn.cube_lists import expand, failure, refuse_one_output_for_two
 from dmssn.datasets.catalogue import DATA_SETS
 from dmssn.detections import Detection, Detector
@@ -21,9 +24,12 @@ from dmssn.detector import (
     identity,
     is_classical,
     load_detector,
+    load_network,
 )
 from dmssn.files import make_folder
+from dmssn.geotiff import INSTALL, available
 from dmssn.labour import Labour, part_of
+from dmssn.map_info import map_info_lines
 from dmssn.progress import track
 from dmssn.readers.stored import cube_name
 from dmssn.saving import (
@@ -36,6 +42,10 @@ from dmssn.saving import (
     save_tiff,
 )
 from dmssn.workers import WorkerDied, cores, over_all
+from dmssn.writers.envi import RAW_SUFFIX, write_envi
+from dmssn.writers.placing import placing
+from dmssn.writers.plan import Encoding, Plan
+from dmssn.writers.sixteen_bits import FLOAT32
 
 
 def predict_all(
@@ -50,6 +60,7 @@ def predict_all(
     settings: Mapping[str, Any] | None = None,
     labour: Labour | None = None,
     threads: int | None = None,
+    tile: tuple[int, int] | None = None,
 ) -> list[dict[str, Any]]:
     """Predict every cube and write its pictures.
 
@@ -59,12 +70,13 @@ def predict_all(
         open_cube: Opens one cube; a cube in a file is read a block of rows at a time. Several
             workers have to be able to unpickle it.
         detector: As ``load_detector`` takes it.
-        extras: Of "mask", "objects", "npy" and "tiff".
+        extras: Of "mask", "objects", "npy", "tiff" and "envi".
         threshold: From which saliency up a pixel is salient.
         device: As ``load_detector`` takes it.
         settings: How the cubes were read, to be recorded in the pictures.
         labour: Who does the work; this process when left out.
         threads: Of each worker, where there are several; their share of the cores when left out.
+        tile: Side and overlap of tiles, for a trained detector; None for scenes as a whole.
 
     Returns:
         One table a cube: name, what was done and the files written; or ``error``, one line that
@@ -81,12 +93,14 @@ def predict_all(
     refuse_one_output_for_two(cubes, maps, "predict")
     named = DEFAULT if detector is None else detector
     known = identity(named)
+    if tile is not None and is_classical(named):
+        raise SettingError(f"{named}: --tile is for trained detectors; leave it out")
     if not is_classical(named):
         require_units(named, (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
         cubes, output = [path.absolute() for path in cubes], output.absolute()
         named = absolute(named)
-    job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {})
+    job = _Job(output, open_cube, named, known, device, extras, threshold, settings or {}, tile)
     make_folder(output)
     mine = part_of(cubes, labour.shard)
     if labour.scheduler or labour.workers > 1:
@@ -134,10 +148,11 @@ class _Job:
     extras: Collection[str]
     threshold: float
     settings: Mapping[str, Any]
+    tile: tuple[int, int] | None
 
     def load(self) -> Detector:
         """The detector, kept for the cubes that follow."""
-        return _loaded(self.detector, self.device, self.identity)
+        return _loaded(self.detector, self.device, self.identity, self.tile, self.output)
 
     def __call__(self, path: Path) -> dict[str, Any]:
         try:
@@ -155,8 +170,14 @@ class _Job:
 
 
 @lru_cache(maxsize=1)
-def _loaded(detector: str, device: str, identity: str) -> Detector:
-    return load_detector(detector, device=device)
+def _loaded(
+    detector: str, device: str, identity: str, tile: tuple[int, int] | None, scratch: Path
+) -> Detector:
+    if tile is None:
+        return load_detector(detector, device=device)
+    from dmssn.tiles.detecting import TiledDetector  # needs torch, which exported detectors do not
+
+    return TiledDetector(load_network(detector, device=device), *tile, scratch)
 
 
 def _predict(
@@ -171,7 +192,7 @@ def _predict(
     began = time.monotonic()
     cube = open_cube(path)
     detection = detector.detect(cube, picture=True)
-    notes = [*cube.notes, *detection.notes]
+    notes = [*cube.notes, *detection.notes, *_unplaced(cube.georeference, extras)]
     origin = {
         "version": __version__,
         "detector": detector.name,
@@ -197,6 +218,23 @@ def _predict(
     }
 
 
+def _unplaced(place: Georeference | None, extras: Collection[str]) -> list[str]:
+    """Notes on files that could hold where the pixels lie, and do not."""
+    notes = []
+    if place is not None and "tiff" in extras and not available():
+        notes.append(f"the TIFF holds no georeference, which needs an extra; {INSTALL}")
+    if place is not None and "envi" in extras and not map_info_lines(place):
+        notes.append("ENVI cannot tell the georeference, mirrored or slanted: left out")
+    return notes
+
+
+def _save_envi(header: Path, saliency: NDArray[np.float32], place: Georeference | None) -> None:
+    """Write the map itself as an ENVI header with its raw numbers beside it."""
+    plan = Plan((*saliency.shape, 1), None, Encoding(FLOAT32), georeference=place)
+    with placing((header.with_suffix(RAW_SUFFIX), header), folder=False) as (raw, partial):
+        write_envi(raw, partial, [saliency[:, :, None]], plan)
+
+
 def _save(
     start: Path,
     detection: Detection,
@@ -206,7 +244,7 @@ def _save(
     origin: Provenance,
 ) -> dict[str, Path]:
     """Write the files of a cube, all of whose names begin with ``start``; returns them by kind."""
-    saliency, picture = detection.saliency, detection.picture
+    saliency, picture, place = detection.saliency, detection.picture, cube.georeference
     assert picture is not None  # it was asked for
     writers: dict[str, tuple[str, Callable[[Path], object]]] = {
         "saliency": (".saliency.png", lambda file: save_saliency(file, saliency, origin)),
@@ -217,7 +255,8 @@ def _save(
         "mask": (".mask.png", lambda file: save_mask(file, saliency, threshold, origin)),
         "objects": (".objects.csv", lambda file: save_objects(file, saliency, cube, threshold)),
         "npy": (".saliency.npy", lambda file: save_npy(file, saliency)),
-        "tiff": (".saliency.tif", lambda file: save_tiff(file, saliency, origin)),
+        "tiff": (".saliency.tif", lambda file: save_tiff(file, saliency, origin, place)),
+        "envi": (".saliency.hdr", lambda file: _save_envi(file, saliency, place)),
     }
     written = {}
     for kind in ("saliency", "overlay", *extras):

@@ -93,12 +93,9 @@ def homogenize(
         raise ValueError(f"{found.name}: statistics of the data set are needed and were not given")
     elif statistics.mean.shape != (bands,):
         raise ValueError(f"{found.name}: {bands} bands, but statistics of {statistics.mean.size}")
-    _standardize(pixels, statistics)
+    standardize(pixels, statistics)
     if config.statistics != "self" and not np.abs(pixels).max() <= FARTHEST:
-        raise ValueError(
-            f"{found.name}: values {FARTHEST:g} standard deviations and more from the training "
-            "scenes'; bring it to their units"
-        )
+        raise ValueError(too_far(found.name))
     region_map = _regions(pixels, valid, config, components)
     if not valid.all():
         whole = np.zeros((*valid.shape, bands), dtype=np.float32)
@@ -108,6 +105,14 @@ def homogenize(
     scaled = _scale(spectra, region_map[valid])
     height, width = found.valid.shape
     return RegionCube(region_map, scaled, found.name, (height, width))
+
+
+def too_far(name: str) -> str:
+    """What is wrong with values past ``FARTHEST``."""
+    return (
+        f"{name}: values {FARTHEST:g} standard deviations and more from the training scenes'; "
+        "bring it to their units"
+    )
 
 
 def _regions(
@@ -159,8 +164,8 @@ def usual_limits(
     return low, high
 
 
-def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> None:
-    """In place, for two of them would be the most memory that preparing needs."""
+def standardize(pixels: NDArray[np.float32], statistics: Statistics) -> None:
+    """Spectra (P, B) less the mean, by the spread, in place: two of them would be too large."""
     # Rounding leaves a constant band a spread near 1e-7 of its level: not a signal.
     floor = np.maximum(1e-6 * np.abs(statistics.mean), np.finfo(np.float32).tiny)
     std = np.where(statistics.std > floor, statistics.std, np.inf)
@@ -169,10 +174,15 @@ def _standardize(pixels: NDArray[np.float32], statistics: Statistics) -> None:
 
 
 def _scale(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Scale a table to [0, 1] by the usual range of the pixels' values; the rest is cut off.
+    """Scale a table (R, B) to [0, 1], given the region of each valid pixel (P,)."""
+    return scaled(spectra, *usual_range(spectra, ids))
 
-    The range leaves out the ``TAIL`` of values at either end, so that one bad pixel does not
-    squeeze the rest together (the published min-max does). A table without range is 0.
+
+def usual_range(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> tuple[float, float]:
+    """The usual range of the pixels' values, which is scaled to [0, 1].
+
+    It leaves out the ``TAIL`` of values at either end, so that one bad pixel does not squeeze the
+    rest together (the published min-max does).
 
     Args:
         spectra: Shape (R, B).
@@ -180,12 +190,15 @@ def _scale(spectra: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.f
     """
     sample = spectra[ids[:: max(1, len(ids) // SAMPLE)]]
     low, high = (float(limit) for limit in np.quantile(sample, [TAIL, 1 - TAIL]))
-    if high <= low:
-        low, high = float(spectra.min()), float(spectra.max())
+    return (low, high) if high > low else (float(spectra.min()), float(spectra.max()))
+
+
+def scaled(spectra: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+    """Spectra scaled so that a range is [0, 1], and what is beyond cut off; without range 0."""
     if high <= low:
         return np.zeros_like(spectra)
-    scaled: NDArray[np.float32] = (spectra - np.float32(low)) * np.float32(1 / (high - low))
-    return np.clip(scaled, 0, 1, out=scaled)
+    found: NDArray[np.float32] = (spectra - np.float32(low)) * np.float32(1 / (high - low))
+    return np.clip(found, 0, 1, out=found)
 
 
 def match_bands(

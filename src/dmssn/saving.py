@@ -16,8 +16,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from scipy.ndimage import binary_erosion
 
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 from dmssn.files import replacing
+from dmssn.geotiff import available, write_geotiff
 from dmssn.objects import SalientObject, find_objects
 
 Provenance = dict[str, Any]
@@ -57,10 +58,19 @@ def save_npy(path: Path, saliency: NDArray[np.float32]) -> None:
         np.save(partial, saliency)
 
 
-def save_tiff(path: Path, saliency: NDArray[np.float32], provenance: Provenance) -> None:
-    """Write the map itself as a float32 TIFF."""
+def save_tiff(
+    path: Path,
+    saliency: NDArray[np.float32],
+    provenance: Provenance,
+    place: Georeference | None = None,
+) -> None:
+    """Write the map itself as a float32 TIFF, with its place if rasterio is there to tell it."""
+    said = json.dumps(provenance)
     with replacing(path) as partial:
-        tifffile.imwrite(partial, saliency, description=json.dumps(provenance), metadata=None)
+        if place is not None and available():
+            write_geotiff(partial, saliency, place, said)
+        else:
+            tifffile.imwrite(partial, saliency, description=said, metadata=None)
 
 
 def save_objects(

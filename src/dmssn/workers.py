@@ -234,12 +234,16 @@ def usual_workers(bytes_each: float) -> int:
     Args:
         bytes_each: Memory that a worker needs.
     """
-    try:
+    return max(1, int(min(cores(), free_memory() // bytes_each)))
+
+
+def free_memory() -> float:
+    """Bytes that this process may still take; infinite where the system does not tell."""
+    free = math.inf
+    with suppress(OSError):  # not told on this system
         told = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:  # not told on this system
-        return cores()
-    found = re.search(r"^MemAvailable: +(\d+) kB$", told, re.MULTILINE)
-    free = int(found[1]) * 1024 if found else math.inf
+        found = re.search(r"^MemAvailable: +(\d+) kB$", told, re.MULTILINE)
+        free = int(found[1]) * 1024 if found else math.inf
     with suppress(OSError, ValueError):  # no limit of a job, or none that is a number
         free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return max(1, int(min(cores(), free // bytes_each)))
+    return free

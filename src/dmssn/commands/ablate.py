@@ -1,7 +1,10 @@
-"""dmssn ablate ablation -o runs/ablation --seeds 3 --report docs/ablations.md.
+"""``dmssn ablate``: what each idea of the method is worth.
 
-Small: ``dmssn ablate ablation -o runs/try --seeds 1 --only ours,pca --train.epochs 1``. The same
-line again goes on after an interruption.
+Examples:
+    # one seed and two variants, to see that it works
+    dmssn ablate ablation -o runs/try --seeds 1 --only ours,pca --train.epochs 1
+    # the whole of it, with a page of verdicts; interrupted, it goes on
+    dmssn ablate ablation -o runs/ablation --seeds 3 --report docs/ablations.md
 """
 
 from collections.abc import Iterator

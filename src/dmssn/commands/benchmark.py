@@ -1,7 +1,11 @@
-"""``dmssn benchmark``: detectors, and maps of other programs, compared on the same scenes.
+r"""``dmssn benchmark``: detectors, and maps of other programs, compared on the same scenes.
 
-dmssn benchmark --cubes set/cubes --masks set/masks --detectors dmssn,sad,rx -o out
-dmssn benchmark runs/benchmark --detectors dmssn,mine=runs/mine/detector --maps theirs=maps -o out
+Examples:
+    dmssn benchmark --cubes set/cubes --masks set/masks -o out \
+        --detectors dmssn,sad,rx
+    # a run of one's own and maps of another program, on generated scenes
+    dmssn benchmark runs/benchmark -o out --maps theirs=maps \
+        --detectors dmssn,mine=runs/mine/detector
 """
 
 import sys

@@ -1,4 +1,10 @@
-"""dmssn convert scene.mat -o scene.h5; dmssn convert cubes/ -o out --format zarr --dtype uint16."""
+"""``dmssn convert``: cubes in another format.
+
+Examples:
+    dmssn convert scene.mat -o scene.h5
+    # all cubes of a folder, in half the space
+    dmssn convert cubes/ -o out --format zarr --dtype uint16
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -1,7 +1,8 @@
 """``dmssn dataset check``: whether a copy of a data set is whole and as its authors promise.
 
-Small: ``dmssn dataset check folder my-scenes``.
-Large: ``dmssn dataset check hsod-bit HSOD-BIT --workers 8 --json > check.json``.
+Examples:
+    dmssn dataset check folder my-scenes
+    dmssn dataset check hsod-bit HSOD-BIT --workers 8 --json
 """
 
 import json

@@ -1,7 +1,9 @@
 """``dmssn dataset fake``: a made-up data set in the layout of a published one.
 
-Small: ``dmssn dataset fake hs-sod fake --scenes 6 --size 48x64``.
-Large: ``dmssn dataset fake hsod-bit fake --workers 8``, which takes 534 GB of disk.
+Examples:
+    dmssn dataset fake hs-sod fake --scenes 6 --size 48x64
+    # full size, which takes 534 GB of disk
+    dmssn dataset fake hsod-bit fake --workers 8
 """
 
 import json

@@ -1,4 +1,9 @@
-"""``dmssn dataset list``: which data sets are known, and what of them."""
+"""``dmssn dataset list``: which data sets are known, and what of them.
+
+Examples:
+    dmssn dataset list
+    dmssn dataset list --json
+"""
 
 import json
 from collections.abc import Iterator

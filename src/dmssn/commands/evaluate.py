@@ -1,8 +1,13 @@
-"""``dmssn evaluate``: score saliency maps against masks.
+r"""``dmssn evaluate``: score saliency maps against masks.
 
-dmssn evaluate --maps out --masks set/masks
-dmssn evaluate --maps out --masks cubes --mask-key mask --crop-key crop_yyxx -o scores.csv
-dmssn evaluate --maps theirs --masks set/masks --size 512 --stretch --published
+Examples:
+    dmssn evaluate --maps out --masks set/masks
+    # masks within the cubes' files, scored inside a crop; all digits to a table
+    dmssn evaluate --maps out --masks cubes --mask-key mask \
+        --crop-key crop_yyxx -o scores.csv
+    # maps of another program, as published tables score them
+    dmssn evaluate --maps theirs --masks set/masks \
+        --size 512 --stretch --published
 """
 
 import sys

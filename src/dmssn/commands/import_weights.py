@@ -1,4 +1,9 @@
-"""dmssn import-weights published.pth -o dmssn-200.safetensors --wavelengths 401.5:998.5."""
+r"""``dmssn import-weights``: the published networks' weights as a checkpoint.
+
+Examples:
+    dmssn import-weights published.pth -o dmssn-200.safetensors \
+        --wavelengths 401.5:998.5
+"""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,11 +1,16 @@
 """``dmssn info``: what is in cube files, and how they will be read.
 
-Small: ``dmssn info scene.mat``. Large: ``dmssn info scenes/*.h5 --json > scenes.json``.
+Examples:
+    dmssn info scene.mat
+    # which variable it is, and without the bands that water vapour takes
+    dmssn info scene.mat --key cube --drop-nm 1350-1450
+    dmssn info scenes/*.h5 --json
 """
 
 import json
 import sys
 from itertools import pairwise
+from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +64,7 @@ def describe(file: "CubeFile") -> dict[str, Any]:
     Raises:
         ValueError: The file is damaged, or no pixel is valid.
     """
-    centres = file.wavelengths_nm
+    centres, place = file.wavelengths_nm, file.georeference
     return {
         "path": str(file.path),
         "name": file.name,
@@ -70,6 +75,7 @@ def describe(file: "CubeFile") -> dict[str, Any]:
         "axis_decision": file.axis_decision,
         **_range(file),
         "wavelengths_nm": None if centres is None else centres.tolist(),
+        "georeference": None if place is None else {"transform": place.transform, "crs": place.crs},
         "notes": list(file.notes),
     }
 
@@ -109,12 +115,24 @@ def _text(report: dict[str, Any]) -> str:
         ("variable", report["key"]),
         ("bands", report["axis_decision"]),
         ("wavelengths", _wavelengths_text(report["wavelengths_nm"])),
+        ("place", _place_text(report["georeference"])),
         ("range", f"{report['min']:g} to {report['max']:g}"),
         ("invalid", f"{report['invalid_pixels']} of {height * width} pixels"),
         *(("note", note) for note in report["notes"]),
     ]
     shown = (f"  {label:<12}{value}" for label, value in lines if value is not None)
     return "\n".join([report["path"], *shown])
+
+
+def _place_text(place: dict[str, Any] | None) -> str | None:
+    """The upper left corner and the size of a pixel; of a system in WKT its name."""
+    if place is None:
+        return None
+    a, b, x, d, e, y = place["transform"]
+    width, height = hypot(a, d), hypot(b, e)
+    crs = place["crs"]
+    name = (crs.split('"')[1] if '"' in crs else crs) if crs else "a system that is not told"
+    return f"upper left at ({x:.12g}, {y:.12g}), pixels of {width:g} x {height:g}, in {name}"
 
 
 def _wavelengths_text(centres: list[float] | None) -> str:

@@ -1,4 +1,15 @@
-"""dmssn predict cube.hdr -o out; dmssn predict cubes/ -o out --save mask,objects --json."""
+"""``dmssn predict``: saliency maps and pictures of cubes.
+
+Examples:
+    dmssn predict cube.hdr -o out
+    # float maps, masks and tables of objects of all cubes in a folder
+    dmssn predict cubes/ -o out --save tiff mask objects --json
+    # a scene larger than the memory, or targets of a few pixels
+    dmssn predict flight-line.hdr -o out --tile 320
+    # a classical detector, or the mean over two sizes
+    dmssn predict cube.mat -o out --detector local-rx:inner=5:outer=15
+    dmssn predict cube.mat -o out --detector dmssn:sizes=256+384
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +21,7 @@ from dmssn.commands.cube_reports import report
 from dmssn.config import SettingError
 from dmssn.recipes import to_table
 
-EXTRAS = ("mask", "objects", "npy", "tiff")
+EXTRAS = ("mask", "objects", "npy", "tiff", "envi")
 
 
 def main(
@@ -20,6 +31,8 @@ def main(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     detector: str | None = None,
     save: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
+    tile: int | None = None,
+    overlap: int | None = None,
     threshold: float = 0.5,
     device: str = "auto",
     threads: int | None = None,
@@ -41,8 +54,14 @@ def main(
             export`, which needs no torch; by default the one that comes with the program. Settings
             follow a colon: dmssn:sizes=256+384 is the mean of a
             trained detector's maps at squares of these sides, and takes the time of both.
-        save: Also write: mask (PNG), objects (CSV table), npy, tiff (float maps); several by
-            commas or spaces.
+        save: Also write: mask (PNG), objects (CSV table), npy, tiff, envi (float maps; the last
+            two keep the cube's georeference, tiff with the extra `geo`); several by commas or
+            spaces.
+        tile: Judge a scene at its own size in tiles of so many pixels a side, for scenes larger
+            than the memory and targets too small for the network's square. Statistics are those
+            of the whole scene. The side a detector was trained at is a good one: 320.
+        overlap: Pixels that neighbouring tiles share, where they are blended; by default a
+            quarter of the side.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads (of each worker).
@@ -65,8 +84,12 @@ def main(
     from dmssn.devices import check_device
     from dmssn.labour import Labour
     from dmssn.predicting import predict_all
+    from dmssn.tiles.detecting import check_tiles
     from dmssn.wording import counted
 
+    if overlap is not None and tile is None:
+        raise SettingError("--overlap is of tiles: give --tile, too")
+    cut = None if tile is None else (tile, check_tiles(tile, overlap))
     labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))
     check_device(device, threads)
     results = predict_all(
@@ -80,6 +103,7 @@ def main(
         settings={name: value for name, value in to_table(options).items() if value != ()},
         labour=labour,
         threads=threads,
+        tile=cut,
     )
     code = report("predict", results, _line, as_json=json)
     if code == 0 and not json:

@@ -1,7 +1,9 @@
-"""dmssn prepare folder my-scenes -o runs/mine/prepared.
+"""``dmssn prepare``: the scenes of a data set, homogenized once.
 
-On a cluster: ``dmssn prepare hsod-bit /data/HSOD-BIT -o prepared --scheduler tcp://head:8786``.
-Run again after an interruption, it goes on with the scenes that are missing.
+Examples:
+    dmssn prepare folder my-scenes -o runs/mine/prepared
+    # on a cluster; run again after an interruption, it goes on
+    dmssn prepare hsod-bit /data/HSOD-BIT -o prepared --scheduler tcp://head:8786
 """
 
 from dataclasses import replace

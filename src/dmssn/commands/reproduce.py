@@ -1,7 +1,9 @@
-"""dmssn reproduce smoke --run runs/smoke.
+"""``dmssn reproduce``: from scenes to scores in one command.
 
-On a published set and four GPUs: ``dmssn reproduce hsod-bit ROOT --run runs/hsod-bit --processes
-4``. Run again after an interruption, it goes on.
+Examples:
+    dmssn reproduce smoke --run runs/smoke
+    # a published set on four GPUs; run again after an interruption, it goes on
+    dmssn reproduce hsod-bit ROOT --run runs/hsod-bit --processes 4
 """
 
 import json

@@ -1,7 +1,8 @@
 """``dmssn runs``: tabulate the training runs below a folder.
 
-dmssn runs runs
-dmssn runs runs --sort score --json
+Examples:
+    dmssn runs runs
+    dmssn runs runs --sort score --json
 """
 
 import json

@@ -1,8 +1,10 @@
 """``dmssn scenes``: a data set of generated scenes.
 
-Small: ``dmssn scenes -o scenes --count 10 --size 64x64``.
-Large: ``dmssn scenes -o scenes --count 5000 --size 256x256 --workers 16``.
-Fixed: ``dmssn scenes -o benchmark --benchmark v1``.
+Examples:
+    dmssn scenes -o scenes --count 10 --size 64x64
+    dmssn scenes -o scenes --count 5000 --size 256x256 --workers 16
+    # the fixed test scenes, the same everywhere
+    dmssn scenes -o benchmark --benchmark v1
 """
 
 import json

@@ -1,7 +1,11 @@
-"""dmssn train smoke --teacher runs/smoke-teacher --run runs/smoke.
+r"""``dmssn train``: stage 2, the detector.
 
-On a GPU the same line; on several, and several machines, ``torchrun --nproc-per-node N -m dmssn``
-in place of ``dmssn``. Nothing in the recipe changes.
+Examples:
+    dmssn train smoke --teacher runs/smoke-teacher --run runs/smoke
+    # keys of the recipe overruled; interrupted, it goes on
+    dmssn train smoke --teacher runs/smoke-teacher --run runs/smoke \
+        --detector.fit.epochs 3 --resume
+    # on four GPUs: `torchrun --nproc-per-node 4 -m dmssn` in place of `dmssn`
 """
 
 from pathlib import Path

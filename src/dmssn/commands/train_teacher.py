@@ -1,7 +1,9 @@
-"""dmssn train-teacher smoke --run runs/smoke-teacher.
+"""``dmssn train-teacher``: stage 1, the teacher.
 
-On a GPU the same line; on several, and several machines, ``torchrun --nproc-per-node N -m dmssn``
-in place of ``dmssn``. Nothing in the recipe changes.
+Examples:
+    dmssn train-teacher smoke --run runs/smoke-teacher
+    dmssn train-teacher smoke --run runs/smoke-teacher --resume
+    # on four GPUs: `torchrun --nproc-per-node 4 -m dmssn` in place of `dmssn`
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import Cube, RowSource
+from dmssn.cube import Cube, Georeference, RowSource
 from dmssn.readers.cube_file import CubeFile
 
 
@@ -64,6 +64,11 @@ class Measured:
     def notes(self) -> tuple[str, ...]:
         """Those of the cube."""
         return self._cube.notes
+
+    @property
+    def georeference(self) -> Georeference | None:
+        """That of the cube."""
+        return self._cube.georeference
 
     @property
     def complete(self) -> bool:

@@ -220,7 +220,7 @@ def in_memory(cube: RowSource) -> RowSource:
     values = np.empty(cube.shape, dtype=np.float32)
     for rows in cube.row_blocks():
         values[rows] = cube.read(rows)
-    return Cube(values, cube.wavelengths_nm, cube.name, cube.notes)
+    return Cube(values, cube.wavelengths_nm, cube.name, cube.notes, cube.georeference)
 
 
 @lru_cache(maxsize=1)

@@ -11,22 +11,20 @@ Letters: N images, B bands, H rows, W columns, R regions of all images (r of one
 A anchors, E kinds of evidence.
 """
 
-from functools import cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dmssn.models.autoencoder import Packing
+from dmssn.models.surroundings import CELLS, SCENE_PART, WINDOWS, around, within
 
 FEW, MANY = 10, 30
 """Directions: those that hold nearly all of a scene, and enough that a faint material has its own.
 The classical ``border`` takes as many as the first."""
 LEAST_VARIANCE = 1e-6
 """Of the largest direction's: below are the rounding of float32 spectra and copies of bands."""
-SCENE_PART = 1e-2
-"""Of the whole scene's covariance, added to the sides': what varies among objects only would have
-no variance otherwise."""
 SIDES = 64
 """A side is the outermost ``1 / SIDES`` of the picture, at least a pixel."""
 GRID = 16
@@ -35,10 +33,6 @@ LINE = 32
 """Anchors along each side of the picture."""
 BANDWIDTH = 1.0
 """Of the kernel that counts how many anchors are like a spectrum, in standard deviations."""
-CELLS = (32, 16, 8, 4)
-"""Cells a side whose means stand for what is around a pixel, one kind of evidence each."""
-WINDOWS = (16, 8)
-"""Cells a side, of which three by three are a window whose own spectra a pixel is judged by."""
 OF_SPECTRA = 8
 """Kinds that belong to a spectrum wherever it is."""
 CHANNELS = OF_SPECTRA + len(CELLS) + len(WINDOWS)
@@ -78,26 +72,67 @@ def _of_image(table: Tensor, area: Tensor, rows: Tensor) -> Tensor:
     standard = _standardized(table, area)
     many = whitened(standard, area, MANY)
     few = many[:, :FEW]
-    sides = _pixels_at_sides(rows, len(table))
+    sides = pixels_at_sides(rows, len(table))
     if not bool(sides.any()):  # all of them outside: the scene has to stand for them
         sides = area
     level = standard.mean(dim=1).float()
-    of_spectra = torch.stack(
+    image = Image(
+        *_ellipsoid(few, sides),
+        few[ids_at_sides(rows)],
+        few[ids_of_grid(rows)],
+        _mean(level.square()[:, None], area).sqrt(),
+        area.sum(),
+    )
+    return of_pixels(of_spectra(level, many, area, image), few, rows)
+
+
+class Image(NamedTuple):
+    """What the evidence of a spectrum has to know of the image it is in."""
+
+    centre: Tensor
+    """Mean of the points at the sides, (FEW,) float64."""
+    lower: Tensor
+    """Cholesky factor of their covariance, (FEW, FEW) float64."""
+    at_sides: Tensor
+    """Anchors there, (A, FEW)."""
+    anchors: Tensor
+    """Those that stand for the scene, (A, FEW)."""
+    level: Tensor
+    """Root of the mean square of the spectra's levels."""
+    pixels: Tensor
+    """Of all regions together."""
+
+
+def of_spectra(level: Tensor, many: Tensor, area: Tensor, image: Image) -> Tensor:
+    """Evidence that belongs to a spectrum wherever it is, (r, OF_SPECTRA).
+
+    Args:
+        level: Mean of each standardized spectrum, (r,).
+        many: ``whitened`` spectra, (r, MANY).
+        area: Pixels of each, (r,).
+        image: Theirs.
+    """
+    few = many[:, :FEW]
+    return torch.stack(
         [
             torch.log1p(few.norm(dim=1)),
             torch.log1p(many.norm(dim=1)),
-            torch.log1p(_mahalanobis(few, sides)),
-            *_rarity(few, _anchors_at_sides(rows, few)),
-            _rarity(few, _anchors(rows, few))[1],
-            level / (_mean(level.square()[:, None], area).sqrt() + 1e-6),
-            torch.log(area / area.sum()) / -5,
+            torch.log1p(_mahalanobis(few, image)),
+            *_rarity(few, image.at_sides),
+            _rarity(few, image.anchors)[1],
+            level / (image.level + 1e-6),
+            torch.log(area / image.pixels) / -5,
         ],
         dim=1,
     )
-    spread = _spread(torch.cat([of_spectra, few], dim=1), rows)
+
+
+def of_pixels(belonging: Tensor, few: Tensor, rows: Tensor) -> Tensor:
+    """All evidence of a picture, (E, H, W), from that ``of_spectra`` and the points (r, FEW)."""
+    spread = _spread(torch.cat([belonging, few], dim=1), rows)
     inside = rows >= 0
     points = spread[OF_SPECTRA:]
-    found = torch.cat([spread[:OF_SPECTRA], _around(points, inside), _within(points, inside)])
+    found = torch.cat([spread[:OF_SPECTRA], around(points, inside), within(points, inside)])
     usual = torch.tensor(USUAL, device=found.device)[:, None, None]
     return 2 * (found - usual) * inside
 
@@ -128,56 +163,74 @@ def whitened(standard: Tensor, area: Tensor, directions: int) -> Tensor:
         Float32 of shape (r, K), the direction of most variance first; signs are arbitrary.
     """
     weight = area.double() / area.sum(dtype=torch.float64)
-    variances, axes = torch.linalg.eigh(standard.T @ (standard * weight[:, None]))
-    variances, axes = variances.flip(0)[:directions], axes.flip(1)[:, :directions]
-    seen = variances > LEAST_VARIANCE * variances[0].clamp(min=LEAST_VARIANCE)
-    scale = torch.where(seen, variances.clamp(min=1e-30).rsqrt(), 0.0)
+    axes, scale = leading(standard.T @ (standard * weight[:, None]), directions)
     found = (standard @ axes * scale).float()
     return F.pad(found, (0, directions - found.shape[1]))
+
+
+def leading(covariance: Tensor, directions: int) -> tuple[Tensor, Tensor]:
+    """The directions of most variance, (B, K), and what brings each to variance 1, or to 0."""
+    variances, axes = torch.linalg.eigh(covariance)
+    variances, axes = variances.flip(0)[:directions], axes.flip(1)[:, :directions]
+    seen = variances > LEAST_VARIANCE * variances[0].clamp(min=LEAST_VARIANCE)
+    return axes, torch.where(seen, variances.clamp(min=1e-30).rsqrt(), 0.0)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     return weight @ values / weight.sum()
 
 
-def _mahalanobis(points: Tensor, weight: Tensor) -> Tensor:
-    """Distance of points (r, K) to a weighted part of them, of all of which the variance is 1."""
+def _ellipsoid(points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and spread of a weighted part of points (r, K), of all of which the variance is 1."""
     points, share = points.double(), weight.double() / weight.sum(dtype=torch.float64)
-    apart = points - share @ points
-    own = torch.eye(points.shape[1], dtype=torch.float64, device=points.device)
-    covariance = apart.T @ (apart * share[:, None]) + SCENE_PART * own
-    lower = torch.linalg.cholesky(covariance)
-    distance: Tensor = torch.linalg.solve_triangular(lower, apart.T, upper=False).norm(dim=0)
+    centre = share @ points
+    apart = points - centre
+    return centre, factor(apart.T @ (apart * share[:, None]))
+
+
+def factor(covariance: Tensor) -> Tensor:
+    """Cholesky factor of a covariance of points with some of the whole scene's added."""
+    own = torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
+    lower: Tensor = torch.linalg.cholesky(covariance + SCENE_PART * own)
+    return lower
+
+
+def _mahalanobis(points: Tensor, image: Image) -> Tensor:
+    """Distance of points (r, K) to those at the sides."""
+    apart = points.double() - image.centre
+    distance: Tensor = torch.linalg.solve_triangular(image.lower, apart.T, upper=False).norm(dim=0)
     return distance.float()
 
 
-def _pixels_at_sides(rows: Tensor, regions: int) -> Tensor:
+def pixels_at_sides(rows: Tensor, regions: int) -> Tensor:
     """Pixels of each region along the sides of the picture, (r,)."""
     height, width = rows.shape
     down, across = max(1, height // SIDES), max(1, width // SIDES)
-    edge = rows.new_ones(rows.shape, dtype=torch.bool)
-    edge[down : height - down, across : width - across] = False
-    ids = rows[edge & (rows >= 0)]
-    return torch.bincount(ids, minlength=regions).float()
+    middle = rows[down : height - down]
+    strips = (rows[:down], rows[height - down :], middle[:, :across], middle[:, width - across :])
+    if height < 2 * down + 1 or width < 2 * across + 1:  # nothing but sides
+        strips = (rows,)
+    ids = torch.cat([strip.flatten() for strip in strips])
+    return torch.bincount(ids[ids >= 0], minlength=regions).float()
 
 
-def _anchors(rows: Tensor, points: Tensor) -> Tensor:
-    """Points of the pixels of an even grid that are inside, (A, K)."""
+def ids_of_grid(rows: Tensor) -> Tensor:
+    """Rows of the table of the pixels of an even grid that are inside, (A,)."""
     height, width = (
         ((torch.arange(GRID, device=rows.device) + 0.5) * side / GRID).long() for side in rows.shape
     )
-    ids = rows[height][:, width].flatten()
-    return points[ids[ids >= 0]]
+    ids = rows[height][:, width].flatten().long()
+    return ids[ids >= 0]
 
 
-def _anchors_at_sides(rows: Tensor, points: Tensor) -> Tensor:
-    """Points of pixels evenly along the sides of the picture that are inside, (A, K)."""
+def ids_at_sides(rows: Tensor) -> Tensor:
+    """Likewise of pixels evenly along the sides of the picture, (A,)."""
     lines = []
     for line in (rows[0], rows[-1], rows[:, 0], rows[:, -1]):
         step = (torch.arange(LINE, device=rows.device) + 0.5) * len(line) / LINE
         lines.append(line[step.long()])
-    ids = torch.cat(lines)
-    return points[ids[ids >= 0]]
+    ids = torch.cat(lines).long()
+    return ids[ids >= 0]
 
 
 def _rarity(points: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,70 +251,3 @@ def _spread(table: Tensor, rows: Tensor) -> Tensor:
     """(r, C) to (C, H, W); 0 outside."""
     padded = torch.cat([table, table.new_zeros(1, table.shape[1])])
     return padded[rows].permute(2, 0, 1).contiguous()
-
-
-def _around(points: Tensor, inside: Tensor) -> Tensor:
-    """Distance of each pixel's point (K, H, W) to the mean of what is around it, at each scale.
-
-    A cell counts by the share of it that is inside.
-    """
-    present = inside.float()[None]
-    both = torch.cat([points, present])
-    found = []
-    for cells in CELLS:
-        (down, up), (left, right) = (_pooling(side, cells, both.device) for side in inside.shape)
-        smooth = up @ (down @ both @ left.T) @ right.T  # (K + 1, H, W); the last is the weight
-        apart = torch.addcmul(points, smooth[:-1], -1 / smooth[-1:].clamp(min=1e-6))
-        found.append(torch.log1p(apart.square_().sum(dim=0).sqrt_()) * present[0])
-    return torch.stack(found)
-
-
-def _within(points: Tensor, inside: Tensor) -> Tensor:
-    """Mahalanobis distance of each pixel's point (K, H, W) to the points of its window.
-
-    A window is three by three cells about the pixel's own, and its statistics are sums of theirs.
-    """
-    number = len(points)
-    own = torch.eye(number, dtype=torch.float64, device=points.device)
-    found = []
-    for cells in WINDOWS:
-        blocks = _blocks(torch.cat([points, inside[None]]), cells)
-        # In float64: where a window's own spectra vary little, large numbers nearly cancel.
-        exact = blocks.double()
-        moments = torch.cat([exact @ exact[:, :number].mT, exact.sum(dim=2, keepdim=True)], dim=2)
-        sums = F.avg_pool2d(moments.flatten(1).T.reshape(1, -1, cells, cells), 3, 1, 1)
-        sums = sums[0].flatten(1).T.reshape(len(blocks), number + 1, number + 1)
-        sums = sums / sums[:, -1:, -1:].clamp(min=1e-9)  # by the pixels that are inside
-        centre = sums[:, :-1, -1:]
-        covariance = sums[:, :-1, :-1] - centre @ centre.mT
-        lower = torch.linalg.cholesky(covariance + SCENE_PART * own)
-        white = torch.linalg.solve_triangular(lower, own.expand_as(lower), upper=False)
-        distance = (white.float() @ (blocks[:, :number] - centre.float())).norm(dim=1)
-        found.append(torch.log1p(_joined(distance, cells, inside)) * inside)
-    return torch.stack(found)
-
-
-def _blocks(maps: Tensor, cells: int) -> Tensor:
-    """Maps (C, H, W) cut into square cells, (cells^2, C, pixels); zeros fill up the last ones."""
-    channels, height, width = maps.shape
-    high, wide = -(-height // cells), -(-width // cells)
-    padded = F.pad(maps, (0, cells * wide - width, 0, cells * high - height))
-    parts = padded.view(channels, cells, high, cells, wide).permute(1, 3, 0, 2, 4)
-    return parts.reshape(cells**2, channels, high * wide)
-
-
-def _joined(values: Tensor, cells: int, like: Tensor) -> Tensor:
-    """Numbers of the pixels of cells, (cells^2, pixels), as the map (H, W) they were cut from."""
-    height, width = like.shape
-    high, wide = -(-height // cells), -(-width // cells)
-    parts = values.view(cells, cells, high, wide).transpose(1, 2)
-    return parts.reshape(cells * high, cells * wide)[:height, :width]
-
-
-@cache
-@torch.inference_mode(False)  # what prediction caches, training uses too
-def _pooling(side: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Means over cells of a line, (cells, side), and lines between their middles, (side, cells)."""
-    pool = F.adaptive_avg_pool1d(torch.eye(side, device=device), cells).T
-    enlarge = F.interpolate(torch.eye(cells, device=device)[None], side, mode="linear")[0].T
-    return pool.contiguous(), enlarge.contiguous()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from dmssn.cube import Georeference
 from dmssn.readers import wavelengths
 from dmssn.readers.stored import REAL_KINDS, Convention, Wavelengths
 
@@ -18,6 +19,8 @@ NO_DATA = ("_fillvalue", "missing_value", "data_ignore_value")
 """Attributes, in lower case, that hold the number for "no data": of CF, and of NEON's files."""
 SCALE, OFFSET = "scale_factor", "add_offset"
 """CF's names, exactly so: the ``Scale_Factor`` of NEON's files divides where CF's multiplies."""
+MAPPING, TRANSFORM, CRS = "grid_mapping", "GeoTransform", ("crs_wkt", "spatial_ref")
+"""CF's attribute that names an array, and what GDAL keeps there of coordinates and their system."""
 AXES = {
     "H": ("row", "rows", "y", "line", "lines", "height", "lat", "latitude", "northing"),
     "W": ("column", "columns", "x", "sample", "samples", "width", "lon", "longitude", "easting"),
@@ -79,6 +82,39 @@ def scaling(path: Path, attributes: Attributes) -> Scaling:
             )
         found.append(float(value.ravel()[0]))
     return Scaling(*found)
+
+
+def georeference(
+    name: str, arrays: Mapping[str, Holder]
+) -> tuple[Georeference | None, tuple[str, ...]]:
+    """Where pixels lie, by CF's ``grid_mapping`` with the attributes that GDAL puts there.
+
+    Args:
+        name: The cube's path in the file.
+        arrays: Every array of the file by its path.
+
+    Returns:
+        None where the file does not tell; with a note where it tells it wrongly.
+    """
+    mapping = _text(arrays[name].attrs.get(MAPPING))
+    folder = name.rpartition("/")[0]
+    beside = (f"{folder}/{mapping}".lstrip("/"), mapping or "")
+    told = next((arrays[place].attrs for place in beside if place in arrays), {})
+    numbers = _text(told.get(TRANSFORM))
+    if numbers is None:
+        return None, ()
+    try:
+        c, a, b, f, d, e = map(float, numbers.split())
+    except ValueError:
+        return None, (f"its georeference is left out: {TRANSFORM} must be six numbers",)
+    crs = next((text for key in CRS if (text := _text(told.get(key)))), None)
+    return Georeference((a, b, c, d, e, f), crs), ()
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401
+    """A text, as it may come out of a file; None of anything else."""
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return value if isinstance(value, str) else None
 
 
 def named_axes(names: Sequence[str | None], where: str) -> Convention | None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import Cube
+from dmssn.cube import Cube, Georeference
 from dmssn.readers.stored import Array, Loaded, Stored, cube_name, parsing
 
 BLOCK_BYTES = 32 * 2**20
@@ -99,6 +99,15 @@ class CubeFile:
         """Name of the variable in the file; None when the file holds just one cube."""
         return self.stored.key
 
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where the pixels of the cube that is read lie on a map; None when unknown."""
+        found, convention = self.stored.georeference, self.stored.convention
+        stored = convention.axes if convention else "HW"
+        transpose = _rows_first(stored) != _rows_first(self.axes)
+        shape, flips = self.shape[:2], (self.flip_rows, self.flip_columns)
+        return None if found is None else found.turned(shape, transpose, *flips)
+
     def row_blocks(self) -> list[slice]:
         """Blocks of whole rows, top to bottom, each 16 to 64 MiB once read; 128 MiB of columns.
 
@@ -178,7 +187,7 @@ class CubeFile:
         Raises:
             ValueError: The file is damaged, or no pixel of the cube is valid.
         """
-        cube = Cube(self.read(), self.wavelengths_nm, self.name, self.notes)
+        cube = Cube(self.read(), self.wavelengths_nm, self.name, self.notes, self.georeference)
         with np.errstate(invalid="ignore"):  # infinities of both signs in one pixel
             if not cube.valid().any():
                 raise self.without_valid_pixel(np.asarray(np.isfinite(cube.data).any(axis=(0, 1))))
@@ -235,6 +244,10 @@ class CubeFile:
             if calibration is not None:
                 row -= dark
                 row /= span
+
+
+def _rows_first(axes: str) -> bool:
+    return axes.index("H") < axes.index("W")
 
 
 def _slowest_first(array: Array, axes: str) -> tuple[Array, str]:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from spectral.io import envi
 
+from dmssn.cube import Georeference
+from dmssn.map_info import read_map_info
 from dmssn.readers.stored import Convention, Stored, Wavelengths, parsing, require_real
 
 AXES = {"bil": "HBW", "bip": "HWB", "bsq": "BHW"}
@@ -54,15 +56,17 @@ def open_envi(path: Path, header_path: Path) -> Stored:
     offset = _integer(header_path, header, "header offset", 0)
     _check_size(header_path, raw, shape, dtype, offset)
     ignore = header.get("data ignore value")
+    georeference, unplaced = _georeference(header)
     return Stored(
         path,
         np.memmap(raw, dtype, "r", offset, shape),
         convention=Convention(AXES[interleave], f"the header's interleave {interleave}", True),
         wavelengths=_wavelengths(header_path, header),
-        notes=notes,
+        notes=(*notes, *unplaced),
         ignore_value=None if ignore is None else _number(header_path, header, "data ignore value"),
         scale=_scale(header_path, header),
         good_bands=_good_bands(header_path, header, lengths["B"]),
+        georeference=georeference,
     )
 
 
@@ -160,6 +164,18 @@ def _good_bands(path: Path, header: Header, bands: int) -> NDArray[np.bool_] | N
     if good.size != bands:
         raise ValueError(f"{path}: bbl has {good.size} values for {bands} bands; correct one")
     return good
+
+
+def _georeference(header: Header) -> tuple[Georeference | None, tuple[str, ...]]:
+    """Where the pixels lie, and a note where the header tells it wrongly: the cube is as good."""
+    if "map info" not in header:
+        return None, ()
+    fields, system = header["map info"], header.get("coordinate system string")
+    text = ",".join(system) if isinstance(system, list) else system
+    try:
+        return read_map_info([fields] if isinstance(fields, str) else fields, text or None), ()
+    except ValueError as error:
+        return None, (f"its georeference is left out: {error}",)
 
 
 def _scale(path: Path, header: Header) -> float:

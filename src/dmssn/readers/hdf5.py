@@ -43,6 +43,7 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
         found = list(attributes.nearest_wavelengths(cube.name, datasets, groups))
         told = dict(dataset.attrs)
         labels = [axis.label for axis in dataset.dims]
+        georeference, unplaced = attributes.georeference(cube.name, datasets)
     named = attributes.named_axes(labels, "the file")
     scaling = attributes.scaling(path, told)
     return Stored(
@@ -51,9 +52,11 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
         key=cube.name,
         convention=named or (MATLAB if _is_matlab(path) else None),
         wavelengths=wavelengths.best_match(found, cube.shape),
+        notes=unplaced,
         ignore_value=attributes.ignore_value(told),
         factor=scaling.factor,
         offset=scaling.offset,
+        georeference=georeference,
     )
 
 

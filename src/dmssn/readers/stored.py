@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dmssn.cube import Georeference
+
 REAL_KINDS = "iuf"
 """Letters of ``numpy.dtype.kind`` that can hold a cube: integers and floats."""
 HUGE = np.float32(1e38)
@@ -97,6 +99,7 @@ class Stored:
         offset: ... and this is added.
         good_bands: True for the bands the file calls good, shape (stored bands,); None when it
             does not say.
+        georeference: Where its pixels lie on a map, rows and columns as stored.
     """
 
     path: Path
@@ -110,6 +113,7 @@ class Stored:
     factor: float = 1.0
     offset: float = 0.0
     good_bands: NDArray[np.bool_] | None = None
+    georeference: Georeference | None = None
 
     @property
     def holds_values(self) -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from dmssn.cube import Georeference
+from dmssn.geotiff import INSTALL, TAGS, available, read_georeference
 from dmssn.readers.stored import Convention, Loaded, Stored, parsing
 from dmssn.readers.variables import COLOURS, Variable, choose_cube
 
@@ -46,19 +48,32 @@ def open_tiff(path: Path, key: str | None) -> Stored:
     with parsing(path), strict(), tifffile.TiffFile(path) as tiff:
         found = layouts(tiff)
         stranger = _stranger(tiff)
+        placed = any(tag in tiff.pages.first.tags for tag in TAGS)
     if stranger:
         raise ValueError(f"{path}: {stranger}; write the bands as pages of one size and type")
     variables = [Variable(str(i), item.shape, item.dtype) for i, item in enumerate(found)]
     cube = choose_cube(path, variables, key)
     layout = found[int(cube.name)]
+    georeference, unplaced = _georeference(path) if placed else (None, ())
     return Stored(
         path,
         Loaded(path, cube.shape, cube.dtype, lambda: _load(path, layout.series)),
         key=cube.name if len(found) > 1 else None,
         convention=_convention(layout.axes),
-        notes=_notes(layout),
+        notes=(*_notes(layout), *unplaced),
         ignore_value=layout.no_data,
+        georeference=georeference,
     )
+
+
+def _georeference(path: Path) -> tuple[Georeference | None, tuple[str, ...]]:
+    """Where the pixels lie, and a note where that cannot be told: the cube is as good."""
+    if not available():
+        return None, (f"its georeference is left out, which needs an extra; {INSTALL}",)
+    try:
+        return read_georeference(path), ()
+    except ValueError as error:
+        return None, (str(error),)
 
 
 def layouts(tiff: tifffile.TiffFile) -> list[Layout]:

@@ -75,15 +75,18 @@ def open_zarr(path: Path, key: str | None) -> Stored:
         found = list(attributes.nearest_wavelengths(cube.name, arrays, parents if groups else []))
     names = getattr(array.metadata, "dimension_names", None) or told.get(DIMENSIONS) or ()
     scaling = attributes.scaling(path, told)
+    georeference, unplaced = attributes.georeference(cube.name, arrays)
     return Stored(
         path,
         array,
         key=cube.name or None,
         convention=attributes.named_axes(names, "the store"),
         wavelengths=wavelengths.best_match(found, cube.shape),
+        notes=unplaced,
         ignore_value=_ignore_value(path, array, told),
         factor=scaling.factor,
         offset=scaling.offset,
+        georeference=georeference,
     )
 
 

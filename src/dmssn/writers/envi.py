@@ -3,10 +3,14 @@
 Letters: H rows, W columns, B bands, h rows of a block.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from dmssn.cube import Georeference
+from dmssn.geotiff import esri_wkt
+from dmssn.map_info import map_info_lines
 from dmssn.writers.plan import Blocks, Plan
 
 RAW_SUFFIX = ".img"
@@ -47,7 +51,7 @@ def _header(plan: Plan) -> str:
     encoding = plan.encoding
     lines = [
         "ENVI",
-        "description = {written by dmssn convert}",
+        "description = {written by dmssn}",
         f"samples = {width}",
         f"lines = {height}",
         f"bands = {bands}",
@@ -65,4 +69,12 @@ def _header(plan: Plan) -> str:
     if plan.wavelengths_nm is not None:
         centres = ", ".join(map(repr, plan.wavelengths_nm.tolist()))
         lines += ["wavelength units = Nanometers", f"wavelength = {{{centres}}}"]
+    if plan.georeference is not None:
+        lines += map_info_lines(_in_esris_words(plan.georeference))
     return "\n".join(lines) + "\n"
+
+
+def _in_esris_words(found: Georeference) -> Georeference:
+    if found.projection or found.crs is None:  # from a header: ENVI's already
+        return found
+    return replace(found, crs=esri_wkt(found.crs))

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from dmssn.config import SettingError
+from dmssn.cube import Georeference
+from dmssn.map_info import map_info_lines
 from dmssn.writers.plan import Blocks, Layout, Plan
 
 
@@ -55,6 +57,8 @@ class Format(NamedTuple):
     """Whether a cube is a folder."""
     raw: str = ""
     """Ending of a second file that holds the numbers."""
+    places: Callable[[Georeference], bool] = lambda _: True
+    """Whether a georeference can be told."""
 
     def files(self, output: Path) -> tuple[Path, ...]:
         """What is written; the last one is ``output`` itself, by which the others are found."""
@@ -125,6 +129,7 @@ FORMATS = {
         chunked=False,
         offset=False,
         raw=".img",
+        places=lambda found: bool(map_info_lines(found)),
     ),
     "zarr": Format("Zarr", (".zarr",), _write_zarr, folder=True),
 }

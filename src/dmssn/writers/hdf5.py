@@ -44,6 +44,7 @@ def write_hdf5(path: Path, blocks: Blocks, plan: Plan) -> None:
     with _creating(path) as (file, run):
         run(_add_wavelengths, file, plan)
         cube = run(_add_cube, file, plan, plan.shape, plan.chunks(), FILTERS, AXES)
+        run(_add_georeference, file, cube, plan)
         for top, block in whole_chunks(blocks, plan.chunks()[0]):
             run(_put, cube, np.s_[top : top + len(block)], plan.encoding.encode(block))
 
@@ -59,6 +60,7 @@ def write_matlab(path: Path, blocks: Blocks, plan: Plan) -> None:
         run(_add_wavelengths, file, plan, matlab=True)
         cube = run(_add_cube, file, plan, plan.shape[::-1], chunks, MATLAB_FILTERS, axes)
         run(_add_class, cube)
+        run(_add_georeference, file, cube, plan, matlab=True)
         for top, block in whole_chunks(blocks, chunks[2]):
             turned = plan.encoding.encode(block).transpose(2, 1, 0)
             run(_put, cube, np.s_[:, :, top : top + len(block)], turned)
@@ -119,6 +121,18 @@ def _add_wavelengths(file: h5py.File, plan: Plan, *, matlab: bool = False) -> No
     file["wavelengths_nm"].attrs["units"] = "nm"
     if matlab:
         _add_class(file["wavelengths_nm"])
+
+
+def _add_georeference(
+    file: h5py.File, cube: h5py.Dataset, plan: Plan, *, matlab: bool = False
+) -> None:
+    if plan.georeference is None:
+        return
+    cube.attrs["grid_mapping"] = "spatial_ref"
+    file["spatial_ref"] = np.zeros((1, 1) if matlab else ())  # an array that only says something
+    file["spatial_ref"].attrs.update(plan.grid_mapping())
+    if matlab:
+        _add_class(file["spatial_ref"])
 
 
 def _add_class(dataset: h5py.Dataset) -> None:

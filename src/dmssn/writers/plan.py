@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dmssn.cube import Georeference
+
 Blocks = Iterable[NDArray[np.float32]]
 """The rows of a cube from top to bottom, in blocks of shape (h, W, B)."""
 Layout = Literal["cube", "spectrum"]
@@ -69,11 +71,24 @@ class Plan(NamedTuple):
     compression: str = "none"
     interleave: str = "bip"
     """ENVI's order of axes."""
+    georeference: Georeference | None = None
 
     @property
     def nbytes(self) -> int:
         """Size of the stored numbers before they are packed."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.encoding.dtype.itemsize
+
+    def grid_mapping(self) -> dict[str, str]:
+        """The georeference as attributes, of the names that GDAL and rioxarray know."""
+        found = self.georeference
+        if found is None:
+            return {}
+        a, b, c, d, e, f = found.transform
+        told = {"GeoTransform": " ".join(map(repr, (c, a, b, f, d, e)))}
+        if found.crs is not None:
+            told |= {"spatial_ref": found.crs}
+            told |= {"crs_wkt": found.crs} if "[" in found.crs else {}
+        return told
 
     def chunks(self) -> tuple[int, int, int]:
         """The shape of a chunk, all bands deep.

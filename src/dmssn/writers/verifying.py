@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 from dmssn.readers import open_cube
 from dmssn.writers.plan import Encoding
 
 
-def verify(source: RowSource, blocks: Iterable[slice], written: Path, encoding: Encoding) -> None:
+def verify(
+    source: RowSource,
+    blocks: Iterable[slice],
+    written: Path,
+    encoding: Encoding,
+    place: Georeference | None = None,
+) -> None:
     """Compare a cube with what was written of it, block by block.
 
     Args:
@@ -22,6 +28,7 @@ def verify(source: RowSource, blocks: Iterable[slice], written: Path, encoding: 
         blocks: Its ``row_blocks``.
         written: The file or folder.
         encoding: How its numbers are stored.
+        place: The georeference that was to be written.
 
     Raises:
         ValueError: It cannot be read, or differs by more than the encoding rounds.
@@ -31,6 +38,8 @@ def verify(source: RowSource, blocks: Iterable[slice], written: Path, encoding: 
         raise ValueError(f"{written}: reads as {found.shape}, the cube is {source.shape}")
     if not _same_wavelengths(found.wavelengths_nm, source.wavelengths_nm):
         raise ValueError(f"{written}: its wavelengths are not those of the cube")
+    if not _same_place(found.georeference, place):
+        raise ValueError(f"{written}: its georeference is not that of the cube")
     for rows in blocks:
         wanted, got = source.read(rows), found.read(rows)
         for number, row in enumerate(wanted):
@@ -47,6 +56,14 @@ def _same_wavelengths(
     if found is None or wanted is None:
         return found is wanted
     return np.array_equal(found, wanted)
+
+
+def _same_place(found: Georeference | None, wanted: Georeference | None) -> bool:
+    if found is None or wanted is None:
+        return found is wanted
+    if (found.crs is None) != (wanted.crs is None):
+        return False
+    return np.allclose(found.transform, wanted.transform, rtol=1e-9, atol=1e-9)
 
 
 def _alike(wanted: NDArray[np.float32], got: NDArray[np.float32], encoding: Encoding) -> bool:

@@ -70,6 +70,16 @@ def _add_arrays(group: Any, plan: Plan) -> Any:  # noqa: ANN401
         told |= {"scale_factor": encoding.scale_factor, "add_offset": encoding.add_offset}
     if encoding.fill is not None:
         told["_FillValue"] = encoding.fill
+    if plan.georeference is not None:
+        told["grid_mapping"] = "spatial_ref"
+        group.create_array(
+            "spatial_ref",
+            shape=(),
+            dtype="float64",
+            compressors=None,
+            fill_value=0.0,
+            attributes={DIMENSIONS: [], **plan.grid_mapping()},
+        )
     if plan.wavelengths_nm is not None:
         told |= {"wavelengths_nm": plan.wavelengths_nm.tolist(), "coordinates": "wavelengths_nm"}
         centres = group.create_array(
