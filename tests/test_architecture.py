@@ -25,8 +25,8 @@ LAYERS = [
     "checking converting detector evaluation origins preparing_scenes",
     "claims diagnosis exporting.* hub tiles.* training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
-    " predicting preparing_sets viewing.*",
-    "ablation.* judging.* reproduction.*",
+    " predicting preparing_sets",
+    "ablation.* judging.* reproduction.* viewing.*",
     "commands.*",
     "cli",
     "commands.completion",

@@ -2,7 +2,6 @@
 
 Examples:
     dmssn export --onnx detector.onnx
-    dmssn predict cube.hdr -o out --detector detector.onnx
     # a trained one, as a folder for the Hugging Face hub
     dmssn export --detector runs/mine --folder mine --license apache-2.0
 """

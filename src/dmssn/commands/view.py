@@ -1,4 +1,11 @@
-"""dmssn view cube.hdr; dmssn view cubes/ --masks masks/; dmssn view RUN."""
+"""``dmssn view``: cubes, spectra and saliency maps in the browser.
+
+Examples:
+    dmssn view cube.hdr
+    dmssn view cubes/ --masks masks/
+    # the scenes and the detector of a training run, on a machine reached by ssh
+    dmssn view runs/mine --no-browser --port 8123
+"""
 
 import sys
 from pathlib import Path
