@@ -11,6 +11,7 @@ import ctypes
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # <malloc.h> of the GNU C library.
@@ -38,6 +39,16 @@ def keep_freed_memory() -> bool:
         return False
     # Never a mapping of its own for one block, and never a page given back at the heap's end.
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
+
+
+def return_freed_memory() -> None:
+    """Return what is freed to the system, where the C library can.
+
+    Between pieces of work of many sizes: kept, what they free is cut up more and more, and grows.
+    """
+    if sys.platform.startswith("linux"):
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int | None:

@@ -102,8 +102,9 @@ def fitted(
     # For either mode where all but noise lies, so that both start alike.
     centres = kmeans(sample[:, :FULL].contiguous(), config.components, generator)
     full = sample.shape[1] if exact else affordable(*sample.shape)
-    everything = exact and data is not None and len(sample) < len(data)
-    training = axes.project(data) if everything else sample
+    training = sample
+    if exact and data is not None and len(sample) < len(data):
+        training = axes.project(data)
     start = nearest(training[:, :FULL], centres)
     return Fitted(axes, fit(training, start, config.iterations, full=full))
 

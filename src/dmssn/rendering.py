@@ -23,6 +23,8 @@ VISIBLE_NM = (450.0, 650.0)
 WIDEST_STEP_NM = 40.0
 STRETCH = (1.0, 99.5)
 """Percentiles of a picture's values that are shown as black and as full brightness."""
+MEASURED = 2**20
+"""Pixels the range of a picture is that of; of a larger one, so many on an even grid."""
 ROWS_AT_ONCE = 64
 """Rows of a picture painted at once."""
 
@@ -77,7 +79,11 @@ def paint(colours: NDArray[np.float32], *, true: bool) -> NDArray[np.uint8]:
     valid: NDArray[np.bool_] = np.asarray(np.isfinite(colours).all(axis=2))
     if not valid.any():
         return np.zeros(colours.shape, dtype=np.uint8)
-    shown = colours if valid.all() else colours[valid][None]
+    step = max(1, round((valid.size / MEASURED) ** 0.5))
+    few, there = colours[::step, ::step], valid[::step, ::step]
+    if not there.any():  # the few that are valid lie between
+        few, there = colours, valid
+    shown = few if there.all() else few[there][None]
     axes = None if true else (0, 1)
     low, high = np.percentile(shown, STRETCH, axis=axes, keepdims=True).astype(np.float64)
     span = np.where(high > low, high - low, 1)

@@ -40,7 +40,10 @@ ROWS_AT_ONCE = 64
 
 def save_saliency(path: Path, saliency: NDArray[np.float32], provenance: Provenance) -> None:
     """Write a saliency map as a 16-bit grey PNG; 65535 is 1."""
-    levels = np.rint(saliency * 65535).astype(np.uint16)
+    levels = np.empty(saliency.shape, dtype=np.uint16)
+    for top in range(0, len(levels), ROWS_AT_ONCE):  # of a large scene a second map would be much
+        rows = slice(top, top + ROWS_AT_ONCE)
+        levels[rows] = np.rint(saliency[rows] * 65535)
     _save_png(path, Image.fromarray(levels), provenance)
 
 
@@ -131,8 +134,9 @@ def overlay(
     """
     wanted, most = -(-LEAST_SIDE // min(saliency.shape)), MOST_SIDE // max(saliency.shape)
     factor = max(1, min(wanted, most))
-    picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
-    saliency = saliency.repeat(factor, axis=0).repeat(factor, axis=1)
+    if factor > 1:
+        picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+        saliency = saliency.repeat(factor, axis=0).repeat(factor, axis=1)
     stops = np.linspace(0, 1, len(HEAT))
     mixed = np.empty_like(picture)
     for top in range(0, len(picture), ROWS_AT_ONCE):  # in float64 a picture is large

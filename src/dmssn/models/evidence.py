@@ -206,10 +206,12 @@ def pixels_at_sides(rows: Tensor, regions: int) -> Tensor:
     """Pixels of each region along the sides of the picture, (r,)."""
     height, width = rows.shape
     down, across = max(1, height // SIDES), max(1, width // SIDES)
-    middle = rows[down : height - down]
-    strips = (rows[:down], rows[height - down :], middle[:, :across], middle[:, width - across :])
     if height < 2 * down + 1 or width < 2 * across + 1:  # nothing but sides
-        strips = (rows,)
+        strips = [rows]
+    else:
+        middle = rows[down : height - down]
+        beside = [middle[:, :across], middle[:, width - across :]]
+        strips = [rows[:down], rows[height - down :], *beside]
     ids = torch.cat([strip.flatten() for strip in strips])
     return torch.bincount(ids[ids >= 0], minlength=regions).float()
 

@@ -123,12 +123,13 @@ class WholeScene:
         if not bool(sides.any()):
             sides = area
         centre, spread_out = self._at_sides(blocks, sides.double() / sides.sum())
-        anchors = [
+        at_sides, anchors = (
             self._points(rows_of(ids))[1][:, : evidence.FEW]
             for ids in (evidence.ids_at_sides(region_map), evidence.ids_of_grid(region_map))
-        ]
+        )
         lower = evidence.factor(spread_out)
-        return self._axes, evidence.Image(centre, lower, *anchors, level, area.sum())
+        image = evidence.Image(centre, lower, at_sides, anchors, level, area.sum())
+        return self._axes, image
 
     def _at_sides(self, blocks: Blocks, share: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and covariance of the points of the scene's sides."""

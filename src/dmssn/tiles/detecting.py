@@ -17,6 +17,7 @@ from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector, Kind
 from dmssn.detector_settings import LEAST, MOST
 from dmssn.devices import is_out_of_memory
+from dmssn.memory import return_freed_memory
 from dmssn.models.msst import LEAST_SIDE
 from dmssn.models.whole_scene import WholeScene
 from dmssn.preparing import Statistics, match_bands
@@ -117,6 +118,8 @@ class TiledDetector(Detector):
         places = list(tiles(scene.valid.shape, self.side, self.overlap))
         whole = self._whole(scene)
         for rows, columns, weight in track(places, f"judging {name}", each="tiles"):
+            if columns.start == 0:
+                return_freed_memory()
             window = scene.region_map[rows, columns]
             if (window != OUTSIDE).any():
                 saliency[rows, columns] += weight * self._tile(whole, scene, window, name)
