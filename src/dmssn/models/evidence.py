@@ -39,11 +39,11 @@ CELLS = (32, 16, 8, 4)
 """Cells a side whose means stand for what is around a pixel, one kind of evidence each."""
 WINDOWS = (16, 8)
 """Cells a side, of which three by three are a window whose own spectra a pixel is judged by."""
-OF_SPECTRA = 8
+OF_SPECTRA = 7
 """Kinds that belong to a spectrum wherever it is."""
 CHANNELS = OF_SPECTRA + len(CELLS) + len(WINDOWS)
 """E."""
-USUAL = (1.1, 1.5, 1.4, 0.7, 1.4, 1.3, 0.0, 1.3, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0)
+USUAL = (1.1, 1.5, 1.4, 0.7, 1.4, 1.3, 1.3, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0)
 """Mean of each kind over generated scenes, to be taken off; what is left is doubled, to vary by
 about 1."""
 
@@ -81,7 +81,6 @@ def _of_image(table: Tensor, area: Tensor, rows: Tensor) -> Tensor:
     sides = _pixels_at_sides(rows, len(table))
     if not bool(sides.any()):  # all of them outside: the scene has to stand for them
         sides = area
-    level = standard.mean(dim=1).float()
     of_spectra = torch.stack(
         [
             torch.log1p(few.norm(dim=1)),
@@ -89,7 +88,6 @@ def _of_image(table: Tensor, area: Tensor, rows: Tensor) -> Tensor:
             torch.log1p(_mahalanobis(few, sides)),
             *_rarity(few, _anchors_at_sides(rows, few)),
             _rarity(few, _anchors(rows, few))[1],
-            level / (_mean(level.square()[:, None], area).sqrt() + 1e-6),
             torch.log(area / area.sum()) / -5,
         ],
         dim=1,
@@ -134,10 +132,6 @@ def whitened(standard: Tensor, area: Tensor, directions: int) -> Tensor:
     scale = torch.where(seen, variances.clamp(min=1e-30).rsqrt(), 0.0)
     found = (standard @ axes * scale).float()
     return F.pad(found, (0, directions - found.shape[1]))
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return weight @ values / weight.sum()
 
 
 def _mahalanobis(points: Tensor, weight: Tensor) -> Tensor:
