@@ -53,11 +53,13 @@ def test_the_recipes_of_published_sets_are_for_their_cameras():
 
 def test_generated_scenes_are_those_the_recipes_say():
     assert asdict(bundled("smoke").generate) == {
-        "count": 200, "size": 96, "least_size": 0, "aerial": 0.0, "bands": 32, "seed": 7,
+        "count": 200, "size": 96, "least_size": 0, "aerial": 0.0, "glare": 0.0, "bands": 32,
+        "seed": 7,
         "cubes": "seeds",
     }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
-        "count": 1500, "size": 384, "least_size": 96, "aerial": 0.25, "bands": 0, "seed": 2031,
+        "count": 1500, "size": 384, "least_size": 96, "aerial": 0.25, "glare": 0.05,
+        "bands": 0, "seed": 2031,
         "cubes": "seeds",
     }  # fmt: skip
 

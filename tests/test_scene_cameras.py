@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmssn.scenes.chance import Chance
-from dmssn.scenes.sensor import Camera, detect, draw_camera, enlarge, focus, is_water_band, write
+from dmssn.scenes.sensor import (
+    Camera,
+    detect,
+    draw_camera,
+    enlarge,
+    focus,
+    is_water_band,
+    stray,
+    write,
+)
 from dmssn.scenes.spectra import GRID_NM, Spectra
 
 
@@ -121,3 +130,23 @@ def test_enlarging_keeps_flat_fields_slopes_and_whole_numbers():
     wide = enlarge(slope, (4, 16), whole=False)[0, :, 0]
     np.testing.assert_allclose(wide[1:-1], np.arange(1, 15) / 2 - 0.25, atol=1e-5)
     assert set(np.unique(enlarge(slope, (4, 16), whole=True))) == set(range(8))
+
+
+def test_light_strays_all_over_and_most_of_it_nearby():
+    lit = np.zeros((90, 120, 3), dtype=np.float32)
+    lit[20:30, 40:50] = (1.0, 2.0, 0.0)
+    glared = lit.copy()
+    stray(glared, 0.1)
+    assert glared[25, 45, :2] == pytest.approx(0.9 * lit[25, 45, :2], rel=0.1)
+    dark = lit.max(axis=2) == 0
+    assert (glared[dark][:, :2] > 0).all()  # everywhere
+    assert not glared[:, :, 2].any()  # of the colour of what it came from
+    np.testing.assert_allclose(glared[..., 1], 2 * glared[..., 0], rtol=1e-5)
+    assert glared[25, 55, 0] > 3 * glared[80, 110, 0]
+    assert glared.sum() == pytest.approx(lit.sum(), rel=0.01)  # no light is lost
+
+
+def test_light_of_an_even_scene_strays_without_a_trace():
+    even = np.full((17, 40, 4), 0.3, dtype=np.float32)
+    stray(even, 0.5)
+    np.testing.assert_allclose(even, 0.3, rtol=1e-5)

@@ -482,3 +482,28 @@ def test_what_folders_told_before_there_were_such_settings_is_told_still(tmp_pat
     assert not {"least_side", "aerial"} & set(told)
     scene = next((tmp_path / "in" / "cubes").iterdir())
     assert "background" not in json.loads(scene.read_text())["request"]
+
+
+def test_half_of_the_scenes_have_glare_and_nothing_else_moves():
+    settings = SceneSettings(count=1, height=64, width=64, seed=3, aerial=0.4, glare=0.1)
+    requests = [settings.request(index) for index in range(400)]
+    shares = np.array([request.glare for request in requests])
+    assert 0.4 < (shares > 0).mean() < 0.6
+    assert 0.005 <= shares[shares > 0].min() < 0.01
+    assert 0.08 < shares.max() <= 0.1
+    plain = replace(settings, glare=0.0)
+    assert all(
+        plain.request(index) == replace(request, glare=0.0)
+        for index, request in enumerate(requests)
+    )
+
+
+def test_a_scene_with_glare_is_kept_and_drawn_anew(tmp_path):
+    settings = SceneSettings(count=4, height=48, width=48, seed=3, glare=0.5, cubes="seeds")
+    entries = write_scenes(settings, tmp_path)
+    index = next(k for k in range(4) if settings.request(k).glare)
+    drawn = settings.draw(index, entries[index]["name"])
+    kept = open_cube(tmp_path / "cubes" / f"{drawn.name}.scene").to_cube()
+    np.testing.assert_array_equal(kept.data, drawn.cube.data)
+    bare = replace(settings, glare=0.0).draw(index, drawn.name)
+    assert (kept.data != bare.cube.data).any()

@@ -34,6 +34,8 @@ from dmssn.workers import in_order
 SPLITS = ("train", "val", "test")
 AERIAL = ("patchwork", "coast")
 """Backgrounds that are seen from the air."""
+GLARE_RANGE = 0.05
+"""Least glare of a scene that has any, over the largest: as many scenes of each octave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class SceneSettings:
         least_side: Height and width of each scene are its own, from this to ``height`` and
             ``width``, as many of each octave; None makes all scenes of one size.
         aerial: Share of the scenes that are seen from the air, beside those that chance makes so.
+        glare: Largest share of the light that strays in the camera; half of the scenes have some.
     """
 
     count: int
@@ -64,15 +67,17 @@ class SceneSettings:
     cubes: Literal["files", "seeds"] = "files"
     least_side: int | None = None
     aerial: float = 0.0
+    glare: float = 0.0
 
     def request(self, index: int) -> SceneRequest:
         """What a scene of the folder is drawn from."""
         if self.stream != "train":
             return benchmark_request(self.stream, index)
         # The 1 tells it from the scene's own seed; a 0 would not.
-        words = np.random.SeedSequence([self.seed, index, 1]).generate_state(4, np.uint64) / 2**64
+        words = np.random.SeedSequence([self.seed, index, 1]).generate_state(5, np.uint64) / 2**64
         height, width = self._sides(words[:2])
         aerial = float(words[2]) < self.aerial
+        strays = self.glare * GLARE_RANGE ** (2 * float(words[4])) if words[4] < 0.5 else 0.0
         return SceneRequest(
             seed=scene_seed(self.seed, index),
             height=height,
@@ -80,6 +85,7 @@ class SceneSettings:
             bands=self.bands,
             attributes=self.attributes,
             background=AERIAL[int(words[3] * len(AERIAL))] if aerial else None,
+            glare=round(strays, 5),
         )
 
     def _sides(self, drawn: NDArray[np.float64]) -> tuple[int, int]:
@@ -166,6 +172,7 @@ def generate(config: GenerateConfig, folder: Path, workers: int = 1) -> list[dic
         cubes=config.cubes,
         least_side=config.least_size or None,
         aerial=config.aerial,
+        glare=config.glare,
     )
     return write_scenes(settings, folder, workers)
 
@@ -206,7 +213,7 @@ def _claim(settings: SceneSettings, folder: Path) -> None:
 
 def _head(settings: SceneSettings) -> dict[str, Any]:
     told = asdict(settings) | {"attributes": list(settings.attributes)}  # as JSON has it
-    for name, usual in (("least_side", None), ("aerial", 0.0)):
+    for name, usual in (("least_side", None), ("aerial", 0.0), ("glare", 0.0)):
         if told[name] == usual:  # as folders have told it that knew no such setting
             del told[name]
     return {"format": FORMAT, "settings": told}

@@ -117,6 +117,8 @@ class GenerateConfig:
     aerial: float = 0.0
     """Share of the scenes that are seen from the air, beside those that chance makes so (a third);
     their targets are small."""
+    glare: float = 0.0
+    """Largest share of the light that strays in the camera, in half of the scenes; 0: in none."""
     bands: int = 0
     """Bands of every scene; 0 gives each its own number, 20 to 600."""
     seed: int = 0
@@ -133,5 +135,6 @@ class GenerateConfig:
         if self.least_size != 0:
             within("least_size", self.least_size, SCENE_SIDES[0], self.size)
         within("aerial", self.aerial, 0, 1)
+        within("glare", self.glare, 0, 0.5)
         if self.bands != 0:
             within("bands", self.bands, *SCENE_BANDS)

@@ -235,8 +235,6 @@ def evidence(spectra, region_map):
     sides = op.Where(op.ReduceSum(along) > 0.0, along, area)
     side_near, side_few = rarity(few, anchors_at_sides(rows))
     scene_near, scene_few = rarity(few, anchors(rows))
-    level = op.Cast(op.ReduceMean(standard, [1], keepdims=0), to=FLOAT.dtype)
-    level_mean = op.ReduceSum(level * level * area) / op.ReduceSum(area)
     share = op.Log(area / op.ReduceSum(area)) / -5.0
     of_spectra = op.Concat(
         op.Log(1.0 + op.Sqrt(op.ReduceSum(few * few, [1]))),
@@ -245,7 +243,6 @@ def evidence(spectra, region_map):
         op.Unsqueeze(side_near, [1]),
         op.Unsqueeze(side_few, [1]),
         op.Unsqueeze(scene_few, [1]),
-        op.Unsqueeze(level / (op.Sqrt(level_mean) + 1e-6), [1]),
         op.Unsqueeze(share, [1]),
         axis=1,
     )

@@ -33,11 +33,11 @@ LINE = 32
 """Anchors along each side of the picture."""
 BANDWIDTH = 1.0
 """Of the kernel that counts how many anchors are like a spectrum, in standard deviations."""
-OF_SPECTRA = 8
+OF_SPECTRA = 7
 """Kinds that belong to a spectrum wherever it is."""
 CHANNELS = OF_SPECTRA + len(CELLS) + len(WINDOWS)
 """E."""
-USUAL = (1.1, 1.5, 1.4, 0.7, 1.4, 1.3, 0.0, 1.3, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0)
+USUAL = (1.1, 1.5, 1.4, 0.7, 1.4, 1.3, 1.3, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0)
 """Mean of each kind over generated scenes, to be taken off; what is left is doubled, to vary by
 about 1."""
 
@@ -75,15 +75,13 @@ def _of_image(table: Tensor, area: Tensor, rows: Tensor) -> Tensor:
     sides = pixels_at_sides(rows, len(table))
     if not bool(sides.any()):  # all of them outside: the scene has to stand for them
         sides = area
-    level = standard.mean(dim=1).float()
     image = Image(
         *_ellipsoid(few, sides),
         few[ids_at_sides(rows)],
         few[ids_of_grid(rows)],
-        _mean(level.square()[:, None], area).sqrt(),
         area.sum(),
     )
-    return of_pixels(of_spectra(level, many, area, image), few, rows)
+    return of_pixels(of_spectra(many, area, image), few, rows)
 
 
 class Image(NamedTuple):
@@ -97,17 +95,14 @@ class Image(NamedTuple):
     """Anchors there, (A, FEW)."""
     anchors: Tensor
     """Those that stand for the scene, (A, FEW)."""
-    level: Tensor
-    """Root of the mean square of the spectra's levels."""
     pixels: Tensor
     """Of all regions together."""
 
 
-def of_spectra(level: Tensor, many: Tensor, area: Tensor, image: Image) -> Tensor:
+def of_spectra(many: Tensor, area: Tensor, image: Image) -> Tensor:
     """Evidence that belongs to a spectrum wherever it is, (r, OF_SPECTRA).
 
     Args:
-        level: Mean of each standardized spectrum, (r,).
         many: ``whitened`` spectra, (r, MANY).
         area: Pixels of each, (r,).
         image: Theirs.
@@ -120,7 +115,6 @@ def of_spectra(level: Tensor, many: Tensor, area: Tensor, image: Image) -> Tenso
             torch.log1p(_mahalanobis(few, image)),
             *_rarity(few, image.at_sides),
             _rarity(few, image.anchors)[1],
-            level / (image.level + 1e-6),
             torch.log(area / image.pixels) / -5,
         ],
         dim=1,
@@ -174,10 +168,6 @@ def leading(covariance: Tensor, directions: int) -> tuple[Tensor, Tensor]:
     variances, axes = variances.flip(0)[:directions], axes.flip(1)[:, :directions]
     seen = variances > LEAST_VARIANCE * variances[0].clamp(min=LEAST_VARIANCE)
     return axes, torch.where(seen, variances.clamp(min=1e-30).rsqrt(), 0.0)
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return weight @ values / weight.sum()
 
 
 def _ellipsoid(points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

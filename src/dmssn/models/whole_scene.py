@@ -70,8 +70,8 @@ class WholeScene:
         maps = spread(self._code(spectra), rows[None])
         if not self._network.with_evidence:
             return maps
-        level, many = self._points(spectra)
-        belonging = evidence.of_spectra(level, many, area, self._image)
+        many = self._points(spectra)
+        belonging = evidence.of_spectra(many, area, self._image)
         found = evidence.of_pixels(belonging, many[:, : evidence.FEW], rows)
         return torch.cat([maps, found[None]], dim=1)
 
@@ -118,17 +118,16 @@ class WholeScene:
         standard = torch.where(live, 1 / deviation.clamp(min=evidence.LEAST_VARIANCE), 0.0)
         correlation = covariance * standard * standard[:, None]
         self._axes = (standard, *evidence.leading(correlation, evidence.MANY))
-        level = (correlation.mean()).clamp(min=0).sqrt().float()
         sides = evidence.pixels_at_sides(region_map, len(area)).to(area.device)
         if not bool(sides.any()):
             sides = area
         centre, spread_out = self._at_sides(blocks, sides.double() / sides.sum())
         at_sides, anchors = (
-            self._points(rows_of(ids))[1][:, : evidence.FEW]
+            self._points(rows_of(ids))[:, : evidence.FEW]
             for ids in (evidence.ids_at_sides(region_map), evidence.ids_of_grid(region_map))
         )
         lower = evidence.factor(spread_out)
-        image = evidence.Image(centre, lower, at_sides, anchors, level, area.sum())
+        image = evidence.Image(centre, lower, at_sides, anchors, area.sum())
         return self._axes, image
 
     def _at_sides(self, blocks: Blocks, share: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,15 +135,15 @@ class WholeScene:
         centre = square = self._share.new_zeros(())
         for rows, table in blocks():
             there = share[rows] > 0
-            points = self._points(table[there])[1][:, : evidence.FEW].double()
+            points = self._points(table[there])[:, : evidence.FEW].double()
             weight = share[rows][there]
             centre = centre + weight @ points
             square = square + points.T @ (points * weight[:, None])
         return centre, square - centre[:, None] * centre
 
-    def _points(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        """Level (r,) of spectra (r, B), and the spectra in the scene's directions, (r, MANY)."""
+    def _points(self, spectra: Tensor) -> Tensor:
+        """Spectra (r, B) in the scene's directions, (r, MANY)."""
         standard, axes, scale = self._axes
         apart = (spectra.double() - self._mean) * standard
         many = (apart @ axes * scale).float()
-        return apart.mean(dim=1).float(), F.pad(many, (0, evidence.MANY - many.shape[1]))
+        return F.pad(many, (0, evidence.MANY - many.shape[1]))

@@ -26,6 +26,7 @@ from dmssn.scenes.sensor import (
     enlarge,
     focus,
     is_water_band,
+    stray,
     write,
 )
 from dmssn.scenes.spectra import STREAMS, Stream, spectra_of
@@ -64,6 +65,9 @@ class Scene:
     facts: dict[str, Any]
 
 
+MOST_GLARE = 0.5
+
+
 @dataclass(frozen=True)
 class _Request:
     height: int
@@ -73,6 +77,7 @@ class _Request:
     range_nm: tuple[float, float] | None
     attributes: frozenset[str]
     bits: int | None
+    glare: float
 
 
 def generate_scene(
@@ -87,6 +92,7 @@ def generate_scene(
     most_bands: int | None = None,
     bits: int | None = None,
     background: str | None = None,
+    glare: float = 0.0,
     name: str | None = None,
 ) -> Scene:
     """Make one scene; the same arguments give the same scene.
@@ -104,14 +110,16 @@ def generate_scene(
         bits: Depth of the camera's numbers, 8 to 16, which are whole then; drawn when None, as is
             whether they are counts, radiance or reflectance.
         background: Kind of background, of ``staging.KINDS``; drawn when None.
+        glare: Share of the light that strays in the camera, 0 to 0.5.
         name: Name of the scene; ``scene_SEED`` when None.
 
     Raises:
-        ValueError: A size, the bands, the range, the attributes or the background cannot be.
+        ValueError: A size, the bands, the range, the attributes, the background or the glare
+            cannot be.
         ModuleNotFoundError: The extra ``scenes`` is not installed.
     """
     request = _Request(
-        height, width, bands, most_bands, wavelength_range_nm, frozenset(attributes), bits
+        height, width, bands, most_bands, wavelength_range_nm, frozenset(attributes), bits, glare
     )
     _check(request)
     if background is not None and background not in KINDS:
@@ -155,6 +163,8 @@ def _check(request: _Request) -> None:
     span = request.range_nm
     if span is not None and not 400 <= span[0] < span[1] <= 2450:
         raise ValueError(f"the wavelength range must be within 400-2450 nm, got {span}")
+    if not 0 <= request.glare <= MOST_GLARE:
+        raise ValueError(f"glare is from 0 to {MOST_GLARE}, got {request.glare}")
     unknown = sorted(request.attributes - set(ATTRIBUTES))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no attribute; known: {', '.join(ATTRIBUTES)}")
@@ -188,6 +198,8 @@ def _attempt(rng: Chance, request: _Request, style: Style, kind: str, name: str)
     if not (shown and low <= share <= high):
         return None
     radiance = _radiance(rng, stage, camera, sharp=factor > 1)
+    if request.glare:
+        stray(radiance, request.glare)
     clean = radiance.mean(axis=2)
     gain = detect(rng, radiance, style.over)
     saturated = saturated_share(radiance)
@@ -222,6 +234,7 @@ def _attempt(rng: Chance, request: _Request, style: Style, kind: str, name: str)
         "enlarged": factor,
         "distractors": stage.distractors,
         "screen": stage.screen and stage.screen.kind,
+        **({"glare": request.glare} if request.glare else {}),
         **measured,
     }
     return Scene(name, Cube(data, camera.wavelengths_nm, name), labels > 0, codes, facts)

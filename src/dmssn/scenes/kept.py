@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from dmssn.config import SCENE_BANDS, SCENE_SIDES
 from dmssn.scenes.attributes import ATTRIBUTES
-from dmssn.scenes.composing import Scene, generate_scene
+from dmssn.scenes.composing import MOST_GLARE, Scene, generate_scene
 from dmssn.scenes.sensor import BITS
 from dmssn.scenes.spectra import GRID_NM, STREAMS, Stream, spectra_of
 from dmssn.scenes.staging import KINDS
@@ -46,6 +46,7 @@ class SceneRequest:
     stream: Stream = "train"
     bits: int | None = None
     background: str | None = None
+    glare: float = 0.0
 
     def draw(self, name: str | None = None) -> Scene:
         """Make the scene.
@@ -176,10 +177,11 @@ class KeptScene:
 
 
 def _told(request: SceneRequest) -> dict[str, Any]:
-    """A request for JSON; a background that was left to chance is not told."""
+    """A request for JSON; a background that was left to chance, or no glare, is not told."""
     table = asdict(request)
-    if request.background is None:
-        del table["background"]
+    for name, usual in (("background", None), ("glare", 0.0)):
+        if table[name] == usual:
+            del table[name]
     return table
 
 
@@ -203,6 +205,8 @@ def _request(value: Any) -> SceneRequest:  # noqa: ANN401
     }
     if "background" in table:
         read["background"] = _one_of(table["background"], KINDS)
+    if "glare" in table:
+        read["glare"] = _share(table["glare"])
     return SceneRequest(**table | read)
 
 
@@ -218,6 +222,12 @@ def _table(value: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _whole(value: Any, low: int, high: int) -> int:  # noqa: ANN401
     if type(value) is not int or not low <= value <= high:  # True is an int to isinstance
+        raise ValueError
+    return value
+
+
+def _share(value: Any) -> float:  # noqa: ANN401
+    if type(value) is not float or not 0 < value <= MOST_GLARE:
         raise ValueError
     return value
 

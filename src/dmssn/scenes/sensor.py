@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from dmssn.rendering import covers_visible
+from dmssn.resample import axis_weights
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.spectra import GRID_NM, Spectrum
 from dmssn.scenes.textures import Plane
@@ -34,6 +35,8 @@ FINEST_NM = 0.8
 """No camera drawn has bands nearer to each other."""
 COLOUR_STEP_NM = 35.0
 """Bands of a camera that is to see colours are no farther apart."""
+GLARE_CELLS, GLARE_REACH = 24, 0.12
+"""Cells a side that glare is reckoned on; standard deviation of a glow, of a side."""
 BLOCK_VALUES = 2**16
 """Values whose noise is drawn at once: what the processor's own memory holds."""
 
@@ -153,6 +156,27 @@ def focus(rng: Chance, planes: list[Plane], *, sharp: bool) -> list[Plane]:
     along = blur * (rng.uniform(1, 1.5) if rng.one_in(0.3) else 1.0)
     sigma = (along, blur) if rng.one_in(0.5) else (blur, along)
     return [gaussian_filter(plane, sigma, truncate=3) for plane in planes]
+
+
+def stray(radiance: NDArray[np.float32], share: float) -> None:
+    """Veiling glare, in place: light that lens and body scatter, half evenly and half nearby.
+
+    After Talvala et al., "Veiling glare in high dynamic range imaging", ACM TOG 26, 2007.
+
+    Args:
+        radiance: Noise-free, shape (H, W, B).
+        share: Of the light, 0 to 1.
+    """
+    height, width, _ = radiance.shape
+    down, across = axis_weights(height, GLARE_CELLS), axis_weights(width, GLARE_CELLS)
+    small = np.tensordot(down.toarray(), radiance, axes=(1, 0))
+    small = np.matmul(across.toarray(), small)
+    sigma = GLARE_REACH * GLARE_CELLS
+    near = gaussian_filter(small, (sigma, sigma, 0), mode="nearest")
+    veil = share * (near + small.mean(axis=(0, 1))) / 2
+    tall = np.tensordot(axis_weights(GLARE_CELLS, height).toarray(), veil, axes=(1, 0))
+    radiance *= np.float32(1 - share)
+    radiance += np.matmul(axis_weights(GLARE_CELLS, width).toarray(), tall).astype(np.float32)
 
 
 def detect(rng: Chance, radiance: NDArray[np.float32], over: float) -> float:
