@@ -84,12 +84,15 @@ def main(
     from dmssn.devices import check_device
     from dmssn.labour import Labour
     from dmssn.predicting import predict_all
-    from dmssn.tiles.detecting import check_tiles
     from dmssn.wording import counted
 
     if overlap is not None and tile is None:
         raise SettingError("--overlap is of tiles: give --tile, too")
-    cut = None if tile is None else (tile, check_tiles(tile, overlap))
+    cut = None
+    if tile is not None:
+        from dmssn.tiles.detecting import check_tiles  # needs torch, which ONNX files do not
+
+        cut = tile, check_tiles(tile, overlap)
     labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))
     check_device(device, threads)
     results = predict_all(
