@@ -27,7 +27,7 @@ from dmssn.detector import (
     load_network,
 )
 from dmssn.files import make_folder
-from dmssn.geotiff import INSTALL, available
+from dmssn.geotiff import INSTALL, available, understands
 from dmssn.labour import Labour, part_of
 from dmssn.map_info import map_info_lines
 from dmssn.progress import track
@@ -223,6 +223,8 @@ def _unplaced(place: Georeference | None, extras: Collection[str]) -> list[str]:
     notes = []
     if place is not None and "tiff" in extras and not available():
         notes.append(f"the TIFF holds no georeference, which needs an extra; {INSTALL}")
+    elif place is not None and "tiff" in extras and place.crs and not understands(place.crs):
+        notes.append("the TIFF names no coordinate system: rasterio makes no sense of the cube's")
     if place is not None and "envi" in extras and not map_info_lines(place):
         notes.append("ENVI cannot tell the georeference, mirrored or slanted: left out")
     return notes
