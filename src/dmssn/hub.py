@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from dmssn.config import SettingError
 from dmssn.detections import Detector
-from dmssn.detector import find_checkpoint, header_of, load_file, sizes_of
+from dmssn.detector import find_checkpoint, header_of, is_onnx, load_file, sizes_of
 from dmssn.files import make_folder, replacing
 from dmssn.model_card import model_card
 
@@ -147,7 +147,7 @@ def write_folder(
     """
     text = os.fspath(detector)
     name, path = find_checkpoint(text)
-    if sizes_of(text) or path.suffix.lower() == ".onnx":
+    if sizes_of(text) or is_onnx(path):
         raise SettingError(f"{text}: a folder is made of a checkpoint, without sizes")
     card = model_card(
         header_of(text),
