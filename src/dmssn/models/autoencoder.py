@@ -92,7 +92,8 @@ def _standardized(x: Tensor, packing: Packing) -> tuple[Tensor, list[Tensor], li
 
 def _weighted_sum(weight: Tensor, table: Tensor) -> Tensor:
     """Rows (r, C) times weights (r,), summed, shape (C,); a plain product rounds more."""
-    whole = len(table) // ROWS_TOGETHER * ROWS_TOGETHER
+    # Not len(table): torch.export would take it for a constant.
+    whole = table.shape[0] // ROWS_TOGETHER * ROWS_TOGETHER
     parts = torch.bmm(
         weight[:whole].view(-1, 1, ROWS_TOGETHER), table[:whole].unflatten(0, (-1, ROWS_TOGETHER))
     )
