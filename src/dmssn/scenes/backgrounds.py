@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dmssn.scenes import laying, materials, textures
+from dmssn.scenes import laying, materials, structures, textures
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
@@ -133,6 +133,27 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
     return palette
 
 
+def built(rng: Chance, canvas: Canvas) -> list[Material]:
+    """Land that is built upon, from the air: few kinds of ground, streets, yards, large roofs."""
+    number = int(rng.spread(2, 12))
+    if rng.one_in(0.5):
+        label = textures.fields(rng, canvas.shape, number)
+    else:
+        label = textures.cells(rng, canvas.shape, number, min(canvas.shape) * rng.uniform(0, 0.05))
+    palette = [laying.natural(rng) for _ in range(rng.integer(1, 4))]
+    owner = rng.integers(len(palette), number)
+    for index, material in enumerate(palette):
+        coverage = (owner[label] == index).astype(np.float32) if index else None
+        laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
+    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
+    structures.build(rng, canvas, palette)
+    if rng.one_in(0.3):
+        laying.buildings(rng, canvas, palette)
+    if rng.one_in(0.5):
+        laying.trees(rng, canvas)
+    return palette
+
+
 def coast(rng: Chance, canvas: Canvas) -> list[Material]:
     """Water and a shore of sand, plants and paving along one side; or open water."""
     sea = materials.water(rng)
@@ -158,5 +179,8 @@ BACKGROUNDS: dict[str, Callable[[Chance, Canvas], list[Material]]] = {
     "horizon": horizon,
     "patchwork": patchwork,
     "coast": coast,
+    "built": built,
 }
 """Kind of background to the function that paints it and returns the materials it used."""
+AERIAL = ("patchwork", "built", "coast")
+"""Backgrounds that are seen from the air."""

@@ -27,8 +27,9 @@ KINDS = {
     "horizon": 0.08,
     "patchwork": 0.16,
     "coast": 0.12,
+    "built": 0.0,
 }
-"""Chance of each kind of background."""
+"""Chance of each kind of background; those of none are there for the asking."""
 LARGE_SHARE = 0.02
 """A background material with this share of the picture counts as one of those there are."""
 
