@@ -18,6 +18,7 @@ from dmssn.recipes import from_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.MULTILINE | re.DOTALL
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
@@ -26,7 +27,8 @@ def page_id(page: Path) -> str:
 
 
 def fenced(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=BLOCK)
+    return [block for kind, block in blocks if kind == language]
 
 
 def documented_keys() -> dict[str, str]:
@@ -95,30 +97,21 @@ def shown_commands() -> list[str]:
         blocks = [block for kind in ("", "sh", "bash") for block in fenced(text, kind)]
         lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
         lines += [line for line in text.splitlines() if line.startswith("    ")]
-        start = r"\s*(?:\$ )?(?:\S*/|torchrun .*-m (?:-- )?|DMSSN_TRACEBACK=1 )?"
-        found |= {match[1] for line in lines if (match := re.match(start + COMMAND, line))}
-        # A name alone, or one with an option, is no whole line: it says which command is meant.
-        spans = re.findall(r"`([^`]+)`", "".join(re.split(r"^```.*?^```", text, flags=BLOCK)))
-        found |= {
-            match[1]
-            for span in spans
-            if (match := re.fullmatch(start + COMMAND, " ".join(span.split())))
-            and not re.search(r"\.\.\.|…", span)
-            and " -" in span
-            and _complete(match[1])
-        }
+        prose = re.sub(r"^```.*?^```", "", text, flags=BLOCK)
+        lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose) if whole(span)]
+        found |= {match[1] for line in lines if (match := re.match(COMMAND, line))}
     return sorted(found)
 
 
-COMMAND = r"(dmssn [\w-]+ .*)"
-BLOCK = re.MULTILINE | re.DOTALL
+COMMAND = r"\s*(?:\$ )?(?:\S*/|torchrun .* -m (?:-- )?)?(dmssn (?![\w ]+:)[\w-]+ .*)"
 
 
-def _complete(line: str) -> bool:
-    """Whether a span names more than a command and options of it, as `dmssn predict --tile 320`."""
-    words = shlex.split(line)[1:]
-    name = next(words[:n] for n in (2, 1) if " ".join(words[:n]) in COMMANDS)
-    return len(words) > len(name) and not words[len(name)].startswith("-")
+def whole(span: str) -> bool:
+    """Whether code in a sentence is a line to type, and not a command named with an option."""
+    words = span.split()
+    name = next((n for n in (3, 2) if " ".join(words[1:n]) in COMMANDS), 2)
+    options = any(word.startswith("-") for word in words[name + 1 :])
+    return words[:1] == ["dmssn"] and options and "..." not in words and words[name][0] != "-"
 
 
 @pytest.mark.parametrize("line", shown_commands())
@@ -202,7 +195,9 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_every_page_is_in_the_navigation_once() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^ +- [^:#]+: ([\w-]+\.md)$", text, flags=re.MULTILINE)) == sorted(DOCS)
+    assert sorted(re.findall(r"^ +- [^:#]+: ([\w-]+\.md)$", text, flags=re.MULTILINE)) == sorted(
+        DOCS
+    )
 
 
 def test_the_first_screen_of_the_readme_has_picture_and_commands() -> None:
