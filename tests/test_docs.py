@@ -175,7 +175,10 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+CARD = ROOT / "src" / "dmssn" / "weights" / "README.md"
+
+
+@pytest.mark.parametrize("page", [*PAGES, CARD], ids=page_id)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if not link.startswith("http"):
