@@ -120,7 +120,7 @@ def set_stage(
         welcome = _evenness(canvas)
     elif kind in AFLOAT:
         welcome = canvas.coverage(palette[0])
-        welcome /= welcome.max()
+        welcome /= max(float(welcome.max()), 1e-6)  # other waters may have covered all of it
     things = arrange(rng, plan, shape, welcome)
     things = dress(rng, canvas, things, style, camera, [direct, fill], plan, white_out=white_out)
     ground = len(canvas.planes)

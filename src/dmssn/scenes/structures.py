@@ -80,7 +80,8 @@ def dam(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> Non
     off = way(rng, canvas, town)
     if rng.one_in(0.4):  # it parts two waters
         palette.append(materials.water(rng))
-        laying.lay(rng, canvas, palette[-1], rng.uniform(0.01, 0.1), _within(off), made="water")
+        beyond = _within(off if (off < 0).mean() < 0.5 else -off)
+        laying.lay(rng, canvas, palette[-1], rng.uniform(0.01, 0.1), beyond, made="water")
     off = np.abs(off + side * rng.uniform(0, 0.02) * textures.fractal(rng, canvas.shape, side / 6))
     half = side * rng.spread(0.006, 0.05)
     if rng.one_in(0.4):  # surf, or wet sand
