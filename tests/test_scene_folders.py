@@ -446,7 +446,7 @@ def test_a_share_of_the_scenes_is_seen_from_the_air():
     drawn = [settings.request(index).background for index in range(500)]
     assert set(drawn) == {None, *AERIAL}
     counts = [drawn.count(kind) for kind in (None, *AERIAL)]
-    np.testing.assert_allclose(counts, [300, 67, 67, 67], atol=30)
+    np.testing.assert_allclose(counts, [300, 50, 50, 50, 50], atol=25)
     assert {replace(settings, aerial=0.0).request(k).background for k in range(50)} == {None}
     plain = replace(settings, least_side=32, aerial=0.0)
     both = replace(settings, least_side=32)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from dmssn.scenes import distractors, families, shadows, shapes, structures, textures
 from dmssn.scenes.arranging import AFLOAT, AIRBORNE, NEAR, arrange, draw_plan
@@ -292,9 +293,23 @@ def test_a_roof_takes_light_from_the_ground_where_its_shadow_falls():
     assert seen >= 10
 
 
-def test_built_land_is_drawn_for_the_asking_alone_and_what_is_salient_there_is_small():
+def test_what_is_there_for_the_asking_alone_is_not_drawn_by_chance():
     for seed in range(200):
         rng = chance(seed)
         style = draw_style(rng, [])
-        assert draw_kind(rng, KINDS, style) != "built"
+        assert draw_kind(rng, KINDS, style) not in ("built", "harbour")
         assert draw_plan(rng, "built", style).fraction <= 0.02
+        assert draw_plan(rng, "harbour", style).afloat
+
+
+def test_a_dam_parts_the_picture_and_has_water_on_both_sides():
+    town = structures.Town(angle=0.0, shade=(0.0, 0.0), depth=0.0)
+    parted = 0
+    for seed in range(20):
+        canvas = white_canvas(120, 120)
+        palette = []
+        structures.dam(chance(seed), canvas, town, palette)
+        wet = canvas.planes[0] > 0.9
+        if len(palette) == 1 and (canvas.coverage(palette[0]) > 0.5).any():
+            parted += label(wet)[1] >= 2
+    assert parted >= 3

@@ -6,6 +6,7 @@ import numpy as np
 
 from dmssn.scenes import families
 from dmssn.scenes.backgrounds import AERIAL
+from dmssn.scenes.backgrounds import AFLOAT as WATERS
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.objects import Thing, unit_area
 from dmssn.scenes.styles import Style
@@ -123,7 +124,7 @@ def draw_plan(rng: Chance, kind: str, style: Style) -> Plan:
         same_shape=airborne or layout != "free" or rng.one_in(0.4),
         same_stuff=rng.random() < (0.75 if airborne else 0.4),
         airborne=airborne,
-        afloat=kind == "coast",
+        afloat=kind in WATERS,
         cut=rng.one_in(0.12),
         ambient=float(rng.uniform(0.03, 0.5) if kind == "plain" else rng.uniform(0.2, 0.6)),
     )

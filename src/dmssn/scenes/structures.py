@@ -1,4 +1,4 @@
-"""What people build, from the air: streets, yards and roofs, large and each like no other.
+"""What people build, from the air: streets, dams, yards, roofs, large and each like no other.
 
 Every function paints on a canvas. None of it is salient, however unlike the rest it is: what is
 looked for from the air is smaller.
@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
-from dmssn.scenes import laying, materials, shapes
+from dmssn.scenes import laying, materials, shapes, textures
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
@@ -45,16 +45,8 @@ def draw_town(rng: Chance, canvas: Canvas) -> Town:
 
 def street(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> None:
     """A street, taxiway or track, straight or bent, perhaps with painted lines or kerbs."""
-    height, width = canvas.shape
     side = min(canvas.shape)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    cy, cx = rng.uniform(0, height), rng.uniform(0, width)
-    if rng.one_in(0.4):
-        radius, turn = side * rng.spread(0.2, 2.0), rng.uniform(0, 2 * np.pi)
-        off = np.hypot(y - cy - radius * np.sin(turn), x - cx - radius * np.cos(turn)) - radius
-    else:
-        angle = town.angle + rng.choice([0.0, np.pi / 2]) if rng.one_in(0.7) else rng.uniform(0, 3)
-        off = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)
+    off = way(rng, canvas, town)
     half = side * rng.spread(0.006, 0.06)
     palette.append(materials.measured(rng, materials.PAVED))
     paved = _within(np.abs(off) - half)
@@ -64,6 +56,44 @@ def street(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> 
         line = side * rng.uniform(0.001, 0.004)
         at = half * rng.choice([0.0, 0.7, 1.0])
         laying.lay(rng, canvas, paint, 0.05, _within(np.abs(np.abs(off) - at) - line))
+
+
+def way(rng: Chance, canvas: Canvas, town: Town) -> Plane:
+    """Distance of each pixel from the middle of a way through the picture, straight or bent.
+
+    It is positive on one side and negative on the other.
+    """
+    height, width = canvas.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    cy, cx = rng.uniform(0, height), rng.uniform(0, width)
+    if rng.one_in(0.4):
+        radius, turn = min(canvas.shape) * rng.spread(0.2, 2.0), rng.uniform(0, 2 * np.pi)
+        cy, cx = cy + radius * np.sin(turn), cx + radius * np.cos(turn)
+        return np.asarray(np.hypot(y - cy, x - cx) - radius)
+    angle = town.angle + rng.choice([0.0, np.pi / 2]) if rng.one_in(0.7) else rng.uniform(0, 3)
+    return np.asarray((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle))
+
+
+def dam(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> None:
+    """A strip of land with water on both sides: a bar of sand, a dam, a pier, a bridge."""
+    side = min(canvas.shape)
+    off = way(rng, canvas, town)
+    if rng.one_in(0.4):  # it parts two waters
+        palette.append(materials.water(rng))
+        beyond = _within(off if (off < 0).mean() < 0.5 else -off)
+        laying.lay(rng, canvas, palette[-1], rng.uniform(0.01, 0.1), beyond, made="water")
+    off = np.abs(off + side * rng.uniform(0, 0.02) * textures.fractal(rng, canvas.shape, side / 6))
+    half = side * rng.spread(0.006, 0.05)
+    if rng.one_in(0.4):  # surf, or wet sand
+        palette.append(materials.grey(rng, rng.uniform(0.2, 0.9)))
+        along = _within(off - half * rng.uniform(1.1, 1.6))
+        laying.lay(rng, canvas, palette[-1], 0.1, along)
+    classes = rng.choice([("sand", "gravel"), materials.PAVED, materials.PLANTS, materials.DRY])
+    palette.append(materials.measured(rng, classes))
+    laying.lay(rng, canvas, palette[-1], rng.uniform(0.03, 0.2), _within(off - half))
+    if rng.one_in(0.4):
+        palette.append(materials.measured(rng, materials.PLANTS + materials.PAVED))
+        laying.lay(rng, canvas, palette[-1], 0.1, _within(off - half * rng.uniform(0.3, 0.7)))
 
 
 def yard(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> None:
