@@ -132,10 +132,22 @@ def test_a_newer_format_is_refused_even_with_unknown_entries(path):
     refused(path, "newer dmssn")
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", '{"format": 1}', '{"stage": "detector"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json", "[]", "[" * 100_000, '{"format": 1}', '{"stage": "detector"}',
+        *(
+            json.dumps({"format": 1, "stage": "detector", "bands": 4} | change)
+            for change in (
+                {"bands": "4"}, {"provenance": None}, {"prepare": []}, {"mean": [0.5] * 3},
+                {"wavelengths_nm": [400, 500, 600, "700"]}, {"std": 1}, {"more": 1},
+            )
+        ),
+    ],
+)  # fmt: skip
 def test_a_damaged_header_is_refused(path, text):
     save_file(TENSORS, path, metadata={"dmssn": text})
-    refused(path, "header")
+    refused(path, "its dmssn header is damaged")
 
 
 class Bomb:

@@ -18,6 +18,7 @@ from dmssn.detector import header_of, load_network
 from dmssn.models.network import DMSSN
 from dmssn.preparing import prepare
 from dmssn.recipes import to_table
+from dmssn.trained.onnx import OnnxDetector
 from generated import cube_of
 from making import BANDS, header, write_detector
 
@@ -96,6 +97,17 @@ def test_a_graph_that_differs_is_not_written(folder, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"differs from torch's by .* it is not written"):
         write_onnx(str(folder / "default.safetensors"), tmp_path / "a.onnx", "regions")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_will_not_do_is_told_before_the_work(folder, tmp_path, monkeypatch):
+    def work(*_):
+        pytest.fail("the work was done")
+
+    monkeypatch.setattr(network_graph, "network_graph", work)
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "a.onnx"
+    with pytest.raises(OSError, match=r"a\.onnx: cannot be written .*; choose another place"):
+        write_onnx(str(folder / "default.safetensors"), path, "regions")
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (20, 90)])
@@ -195,10 +207,11 @@ def test_a_cube_becomes_a_map_where_torch_is_not_installed(folder, tmp_path, exp
 
 
 def test_without_torch_a_network_of_torch_says_what_to_do(tmp_path):
-    done = without_torch("predict", DEMO, "-o", tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "runs in torch, which is not installed" in done.stderr
-    assert done.stderr.count("\n") == 1
+    for options in ((), ("--tile", "64")):
+        done = without_torch("predict", DEMO, "-o", tmp_path, *options)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "runs in torch, which is not installed" in done.stderr
+        assert done.stderr.count("\n") == 1
     done = without_torch("predict", DEMO, "-o", tmp_path, "--device", "cuda")
     assert done.returncode == 2
     assert "--device cuda: torch is not installed; use cpu" in done.stderr
@@ -259,6 +272,27 @@ def test_a_damaged_file_is_refused_in_one_line(folder, tmp_path, part):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.zeros((1, SIZE, SIZE), np.float32),
+        np.zeros((SIZE, SIZE)),
+        np.zeros((SIZE, 8), np.float32),
+    ],
+)
+def test_a_map_of_another_shape_or_type_is_refused(given):
+    class Session:
+        def run(self, *_):
+            return [given]
+
+    told = header(prepare=to_table(PrepareConfig(size=SIZE, bands=BANDS)))
+    detector = OnnxDetector("odd", told, Session(), "regions", 1)
+    with pytest.raises(
+        ValueError, match=r"^scene: odd gives float.* of shape .*; export it again$"
+    ):
+        detector(cube_of(bands=BANDS))
+
+
 def test_an_onnx_file_runs_on_the_cpu_alone(folder):
     with pytest.raises(SettingError, match="--device cuda: detectors in ONNX files run on the CPU"):
         dmssn.load_detector(folder / "default.onnx", device="cuda")
@@ -277,12 +311,20 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
         (["--onnx", "a.pb"], 2, "--onnx a.pb: the name of an ONNX file ends in .onnx"),
         (["--onnx", "a.onnx", "--detector", "none"], 2, "no detector 'none'"),
         (["--onnx", "a.onnx", "--detector", "dmssn:sizes=64"], 2, "sizes are chosen when it runs"),
+        (
+            ["--onnx", "a.onnx", "--detector", "FOLDER/default.onnx"],
+            2,
+            "give the checkpoint it was",
+        ),
         (["--folder", "a", "--detector", "sad"], 2, "sad: a classical detector, which has no"),
         (["--onnx", "a.onnx", "--input", "pixels"], 2, "pixels"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(capsys, tmp_path, monkeypatch, words, code, said):
+def test_what_cannot_be_exported_is_one_line(
+    capsys, tmp_path, monkeypatch, folder, words, code, said
+):
     monkeypatch.chdir(tmp_path)
+    words = [word.replace("FOLDER", str(folder)) for word in words]
     found, out, err = run(capsys, "export", *words)
     assert (found, out) == (code, "")
     assert said in err

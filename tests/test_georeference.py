@@ -173,6 +173,24 @@ def test_map_info_means_what_gdal_takes_it_for(tmp_path, info, system):
 
 
 @pytest.mark.parametrize(
+    ("info", "code"),
+    [
+        (UTM.replace("Meters", "Feet"), None),
+        (UTM.replace("Meters", "Km"), None),
+        (UTM.replace("units=Meters", "Units = meters"), "EPSG:32611"),
+        (UTM.replace(", units=Meters", ""), "EPSG:32611"),
+        ("Geographic Lat/Lon, 1, 1, -423000, 123300, 1, 1, WGS-84, units=Seconds", None),
+        ("Geographic Lat/Lon, 1, 1, -2, 0.6, 1e-4, 1e-4, WGS-84, units=Radians", None),
+    ],
+)
+def test_coordinates_in_another_unit_are_of_no_code(info, code):
+    found = read_map_info(info.split(", "), None)
+    assert found.crs == code
+    (line,) = map_info_lines(found)  # whose words still tell the unit
+    assert line.endswith(info.rpartition("WGS-84")[2] + "}")
+
+
+@pytest.mark.parametrize(
     "info",
     ["UTM, 1, 1", "UTM, one, 1, 5, 5, 2, 2", "UTM, 1, 1, 5, 5, 0, 2", "UTM, 1, 1, inf, 5, 2, 2"],
 )
@@ -300,13 +318,31 @@ def test_a_mirrored_cube_is_converted_to_envi_with_a_note(capsys, tmp_path):
     assert open_cube(tmp_path / "b.h5").georeference.transform[0] == -2.0
 
 
-def test_a_grid_mapping_that_holds_no_numbers_is_a_note(tmp_path):
+def test_a_system_that_nobody_knows_is_left_out_and_the_place_kept(capfd, tmp_path, detector):
+    path = write_envi(tmp_path / "a.hdr", system='NONSENSE["a"]')
+    assert run(capfd, "convert", path, "-o", tmp_path / "b.h5")[0] == 0
+    code, _, err = run(
+        capfd, "predict", tmp_path / "b.h5", "-o", tmp_path / "out", "--detector", detector,
+        "--save", "tiff", "envi",
+    )  # fmt: skip
+    assert code == 0
+    assert err == "b: the TIFF names no coordinate system: rasterio makes no sense of the cube's\n"
+    assert place_of(tmp_path / "out" / "b.saliency.tif") == (NORTH_UP, None)
+    saved = open_cube(tmp_path / "out" / "b.saliency.hdr").georeference
+    assert (saved.transform, saved.crs) == (NORTH_UP, 'NONSENSE["a"]')
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    ["1 2 three", "1 2 3", "nan 2 0 0 0 -2", "0 inf 0 0 0 1", "0 0 0 0 0 0", "0 2 2 0 1 1"],
+)
+def test_a_grid_mapping_that_places_no_pixel_is_a_note(tmp_path, numbers):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["cube"] = cube_of(HEIGHT, WIDTH, BANDS).data
         file["cube"].attrs["grid_mapping"] = "place"
         file["place"] = 0
-        file["place"].attrs["GeoTransform"] = "1 2 three"
+        file["place"].attrs["GeoTransform"] = numbers
     file = open_cube(path)
     assert file.georeference is None
     assert "georeference is left out: GeoTransform must be six numbers" in file.notes[0]

@@ -47,7 +47,7 @@ def test_a_folder_needs_no_hub(tmp_path, file, monkeypatch):
     assert dmssn.from_pretrained(tmp_path / "shared").header.bands == BANDS
     with pytest.raises(ModuleNotFoundError, match=r"user/detector: no folder here.*dmssn\[hub\]"):
         dmssn.from_pretrained("user/detector")
-    with pytest.raises(ModuleNotFoundError, match=r"dmssn\[hub\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"^user/detector: the Hug.*dmssn\[hub\]"):
         dmssn.push_to_hub(file, "user/detector")
 
 
@@ -122,6 +122,19 @@ def test_what_the_hub_answers_is_one_line(api):
     ) as e:
         dmssn.from_pretrained("nobody/nothing")
     assert "\n" not in str(e.value)
+
+
+class ConnectError(Exception):
+    """httpx's: no OSError."""
+
+
+def test_a_lost_connection_is_one_line_too(api, file, monkeypatch):
+    def lost(*_, **__):
+        raise ConnectError("refused\nand more")
+
+    monkeypatch.setattr(api, "create_repo", lost)
+    with pytest.raises(OSError, match=r"^me/mine: the hub says: refused$"):
+        dmssn.push_to_hub(file, "me/mine")
 
 
 def test_the_hubs_own_errors_are_one_line_and_need_no_network(monkeypatch, tmp_path):

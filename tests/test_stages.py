@@ -408,7 +408,11 @@ def test_a_teacher_must_be_given_and_fit(prepared, teacher, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such teacher checkpoint"):
         fit_detector(recipe, tmp_path / "run", tmp_path / "nowhere")
     header, tensors = checkpoint.load(teacher / "best.safetensors", "teacher")
-    checkpoint.save(tmp_path / "nine", replace(header, bands=9), tensors)
+    checkpoint.save(
+        tmp_path / "nine",
+        replace(header, bands=9, wavelengths_nm=None, mean=None, std=None),
+        tensors,
+    )
     with pytest.raises(ValueError, match=r"nine: a teacher of 9 bands, the scenes have 6"):
         fit_detector(recipe, tmp_path / "run", tmp_path / "nine")
     assert not (tmp_path / "running_run").exists()

@@ -63,11 +63,10 @@ SETTINGS = {
 # Statistics of the whole
 
 
-@pytest.mark.parametrize("rows", [7, 64, HEIGHT])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("name", "rows"), [*((name, 7) for name in SETTINGS), ("shipped", 64), ("shipped", HEIGHT)]
+)
 def test_regions_are_those_of_the_whole_scene(monkeypatch, name, rows):
-    if rows != 7 and name != "shipped":
-        pytest.skip("how it is cut is tried with one of the settings")
     config, cube = SETTINGS[name], scene()
     config = replace(config, mixture=replace(config.mixture, components=12))
     statistics = None
@@ -355,10 +354,13 @@ def test_predict_in_tiles_writes_the_files_of_any_prediction(capsys, tmp_path, w
         (["--tile", "64", "--overlap", "0"], "--overlap must be from 1 to 21"),
         (["--overlap", "8"], "--overlap is of tiles: give --tile, too"),
         (["--tile", "64", "--detector", "sad"], "sad: --tile is for trained detectors"),
+        (["--tile", "64", "--detector", "b.onnx"], "b.onnx: --tile is for trained detectors that"),
         (["--tile", "64", "--detector", "dmssn:sizes=64+96"], "for a detector without sizes"),
     ],
 )
-def test_tiles_that_cannot_be_are_code_2(capsys, tmp_path, options, said):
+def test_tiles_that_cannot_be_are_code_2(capsys, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.onnx").touch()
     np.save(tmp_path / "a.npy", scene().data)
     code, out, err = run(capsys, tmp_path / "a.npy", "-o", tmp_path / "out", *options)
     assert (code, out) == (2, "")

@@ -63,11 +63,27 @@ def from_json(path: Path, described: str, stage: Stage) -> Header:
         if table.pop("format") > FORMAT:
             raise ValueError(f"{path}: written by a newer dmssn; upgrade to read it")
         header = Header(**table)
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+        _check(header)
+    except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError):
         raise ValueError(f"{path}: its dmssn header is damaged; copy or train it again") from None
     if header.stage != stage:
         raise ValueError(f"{path}: a {header.stage} checkpoint, a {stage} one is needed")
     return header
+
+
+def _check(header: Header) -> None:
+    """Raise TypeError where a file holds other types than a header has."""
+    vectors = [
+        each for each in (header.wavelengths_nm, header.mean, header.std) if each is not None
+    ]
+    tables = (header.model, header.prepare, header.provenance, header.metrics)
+    if not (
+        isinstance(header.bands, int)
+        and all(isinstance(each, dict) for each in tables)
+        and all(isinstance(each, list) and len(each) == header.bands for each in vectors)
+        and all(isinstance(value, int | float) for each in vectors for value in each)
+    ):
+        raise TypeError("not the types of a header")
 
 
 def read_header(path: Path, stage: Stage) -> Header:

@@ -28,11 +28,20 @@ class Georeference:
             when it is unknown.
         projection: How ENVI's ``map info`` names the system: the name, then the fields behind the
             pixel sizes, but for the rotation. Empty when it comes from elsewhere.
+
+    Raises:
+        ValueError: The transform holds no finite numbers, or makes a line of the picture.
     """
 
     transform: Transform
     crs: str | None = None
     projection: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what places no pixel."""
+        a, b, _, d, e, _ = self.transform
+        if not np.isfinite(self.transform).all() or a * e == b * d:
+            raise ValueError(f"{self.transform} is no transform from pixels to coordinates")
 
     def point(self, column: float, row: float) -> tuple[float, float]:
         """The coordinates (x, y) of a place in the picture.

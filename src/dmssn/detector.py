@@ -63,6 +63,8 @@ def load_network(
     """Load a trained detector that runs in torch: as ``load_detector``, of those alone."""
     text = os.fspath(name_or_file)
     name, path = find_checkpoint(text)
+    if is_onnx(path):
+        raise SettingError(f"{text}: an ONNX file; give the checkpoint it was exported from")
     return _load_network(name, path, sizes_of(text), device)
 
 
@@ -76,7 +78,7 @@ def load_file(
         ValueError: The file is damaged or not a detector.
         ModuleNotFoundError: What it runs in is not installed.
     """
-    if _is_onnx(path):
+    if is_onnx(path):
         return onnx.load(name, path, device, sizes)
     return _load_network(name, path, sizes, device)
 
@@ -100,12 +102,13 @@ def header_of(text: str) -> Header:
         ValueError: Its file is damaged.
     """
     path = find_checkpoint(text)[1]
-    if _is_onnx(path):
+    if is_onnx(path):
         return onnx.read_header(path)
     return checkpoint_header.read_header(path, "detector")
 
 
-def _is_onnx(path: Path) -> bool:
+def is_onnx(path: Path) -> bool:
+    """Whether a trained detector's file is one that runs without torch."""
     return path.suffix.lower() == onnx.SUFFIX
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from dmssn.config import SettingError
 from dmssn.detections import Detector
-from dmssn.detector import find_checkpoint, header_of, load_file, sizes_of
+from dmssn.detector import find_checkpoint, header_of, is_onnx, load_file, sizes_of
 from dmssn.files import make_folder, replacing
 from dmssn.model_card import model_card
 
@@ -61,9 +61,10 @@ def from_pretrained(
                 f"{folder}: holds no {file}; `dmssn export --folder` writes such folders"
             )
         return load_file(folder.resolve().name, path, device=device)
-    hub = _hub(text)
+    sought = f"{text}: no folder here, and"
+    hub = _hub(sought)
     found = _asking(
-        text,
+        sought,
         lambda: hub.hf_hub_download(
             text,
             file,
@@ -107,13 +108,14 @@ def push_to_hub(
         OSError: The hub does not answer, or does not let us.
         ModuleNotFoundError: The extra ``hub`` is not installed.
     """
-    hub = _hub(repository)
+    sought = f"{repository}:"
+    hub = _hub(sought)
     with TemporaryDirectory() as place:
         write_folder(detector, Path(place), license=license, repository=repository)
         hub_api = hub.HfApi(token=token, library_name="dmssn")
-        _asking(repository, lambda: hub_api.create_repo(repository, private=private, exist_ok=True))
+        _asking(sought, lambda: hub_api.create_repo(repository, private=private, exist_ok=True))
         commit = _asking(
-            repository,
+            sought,
             lambda: hub_api.upload_folder(
                 repo_id=repository, folder_path=place, revision=revision, commit_message=message
             ),
@@ -145,7 +147,7 @@ def write_folder(
     """
     text = os.fspath(detector)
     name, path = find_checkpoint(text)
-    if sizes_of(text) or path.suffix.lower() == ".onnx":
+    if sizes_of(text) or is_onnx(path):
         raise SettingError(f"{text}: a folder is made of a checkpoint, without sizes")
     card = model_card(
         header_of(text),
@@ -162,21 +164,20 @@ def write_folder(
     return [folder / CHECKPOINT, folder / CARD]
 
 
-def _hub(repository: str) -> ModuleType:
+def _hub(sought: str) -> ModuleType:
     try:
         import huggingface_hub
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            f"{repository}: no folder here, and the Hugging Face hub needs the extra: "
-            "pip install 'dmssn[hub]'"
+            f"{sought} the Hugging Face hub needs the extra: pip install 'dmssn[hub]'"
         ) from None
     return huggingface_hub
 
 
-def _asking(repository: str, ask: Callable[[], T]) -> T:
-    """What the hub answers; its errors, of many types, as one line."""
+def _asking(sought: str, ask: Callable[[], T]) -> T:
+    """What the hub answers; its errors as one line."""
     try:
         return ask()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of many types: those of a lost connection are httpx's own
         said = next((line for line in str(error).splitlines() if line.strip()), "no answer")
-        raise OSError(f"{repository}: no folder here, and the hub says: {said.strip()}") from error
+        raise OSError(f"{sought} the hub says: {said.strip()}") from error

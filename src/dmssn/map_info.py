@@ -20,6 +20,8 @@ GEOGRAPHIC = {"wgs84": 4326, "northamerica1983": 4269, "nad83": 4269}
 """Datum to the EPSG code of its longitudes and latitudes."""
 NAMES = {"WGS84": "WGS-84", "NAD83": "North America 1983"}
 """Datums as WKT names them and as ENVI does."""
+UNITS = {"utm": ("meters", "metres", "m"), "geographic": ("degrees", "deg")}
+"""What coordinates of these codes are in; of another unit they are of no code."""
 SQUARE = 1e-6
 """How far from a right angle, as a share, rows and columns may be: beyond, ``map info`` cannot say
 it."""
@@ -44,11 +46,10 @@ def read_map_info(fields: Sequence[str], system: str | None) -> Georeference:
     if len(fields) <= NUMBERS:
         raise ValueError(f"map info must have a name and {NUMBERS} numbers, got {len(fields)}")
     name, rest = fields[0], fields[1 + NUMBERS :]
-    named = dict(field.split("=", 1) for field in rest if "=" in field)
-    turn = next((value for key, value in named.items() if key.strip().lower() == "rotation"), "0")
+    named = {key.strip().lower(): value for key, _, value in (one.partition("=") for one in rest)}
     try:
         column, row, x, y, width, height = map(float, fields[1 : 1 + NUMBERS])
-        rotation = math.radians(float(turn))
+        rotation = math.radians(float(named.get("rotation", "0")))
     except ValueError as error:
         raise ValueError(f"map info must hold numbers behind its name: {error}") from None
     values = (column, row, x, y, width, height, rotation)
@@ -60,7 +61,8 @@ def read_map_info(fields: Sequence[str], system: str | None) -> Georeference:
     corner = Georeference((a, b, 0.0, d, e, 0.0)).point(column - 1, row - 1)
     transform = (a, b, x - corner[0], d, e, y - corner[1])
     kept = tuple(field for field in rest if not field.strip().lower().startswith("rotation"))
-    return Georeference(transform, system or _system(name, rest), (name, *kept))
+    system = system or _system(name, rest, named.get("units"))
+    return Georeference(transform, system, (name, *kept))
 
 
 def _clean(part: float) -> float:
@@ -68,10 +70,13 @@ def _clean(part: float) -> float:
     return float(round(part)) if abs(part - round(part)) < 1e-15 else part
 
 
-def _system(name: str, rest: Sequence[str]) -> str | None:
+def _system(name: str, rest: Sequence[str], unit: str | None) -> str | None:
     """The code of the system that the fields behind the numbers name; None for an unusual one."""
+    kind = "utm" if name.lower() == "utm" else "geographic"
+    if unit is not None and unit.strip().lower() not in UNITS[kind]:
+        return None
     plain = [re.sub(r"[^a-z0-9]", "", field.lower()) for field in rest]
-    if name.lower() == "utm" and len(plain) > 2 and plain[0].isdigit():
+    if kind == "utm" and len(plain) > 2 and plain[0].isdigit():
         north, south = ZONES.get(plain[2], (None, None))
         first = {"north": north, "south": south}.get(plain[1])
         return f"EPSG:{first + int(plain[0])}" if first and 1 <= int(plain[0]) <= 60 else None

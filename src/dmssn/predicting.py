@@ -23,11 +23,12 @@ from dmssn.detector import (
     header_of,
     identity,
     is_classical,
+    is_onnx,
     load_detector,
     load_network,
 )
 from dmssn.files import make_folder
-from dmssn.geotiff import INSTALL, available
+from dmssn.geotiff import INSTALL, available, understands
 from dmssn.labour import Labour, part_of
 from dmssn.map_info import map_info_lines
 from dmssn.progress import track
@@ -93,8 +94,8 @@ def predict_all(
     refuse_one_output_for_two(cubes, maps, "predict")
     named = DEFAULT if detector is None else detector
     known = identity(named)
-    if tile is not None and is_classical(named):
-        raise SettingError(f"{named}: --tile is for trained detectors; leave it out")
+    if tile is not None and (is_classical(named) or is_onnx(find_checkpoint(named)[1])):
+        raise SettingError(f"{named}: --tile is for trained detectors that run in torch")
     if not is_classical(named):
         require_units(named, (settings or {}).get("set"))
     if labour.scheduler:  # whose workers work in folders of their own
@@ -175,9 +176,10 @@ def _loaded(
 ) -> Detector:
     if tile is None:
         return load_detector(detector, device=device)
-    from dmssn.tiles.detecting import TiledDetector  # needs torch, which exported detectors do not
+    network = load_network(detector, device=device)  # where torch is not installed it says so
+    from dmssn.tiles.detecting import TiledDetector
 
-    return TiledDetector(load_network(detector, device=device), *tile, scratch)
+    return TiledDetector(network, *tile, scratch)
 
 
 def _predict(
@@ -223,6 +225,8 @@ def _unplaced(place: Georeference | None, extras: Collection[str]) -> list[str]:
     notes = []
     if place is not None and "tiff" in extras and not available():
         notes.append(f"the TIFF holds no georeference, which needs an extra; {INSTALL}")
+    elif place is not None and "tiff" in extras and place.crs and not understands(place.crs):
+        notes.append("the TIFF names no coordinate system: rasterio makes no sense of the cube's")
     if place is not None and "envi" in extras and not map_info_lines(place):
         notes.append("ENVI cannot tell the georeference, mirrored or slanted: left out")
     return notes

@@ -90,7 +90,7 @@ def main(
         raise SettingError("--overlap is of tiles: give --tile, too")
     cut = None
     if tile is not None:
-        from dmssn.tiles.detecting import check_tiles  # needs torch, which ONNX files do not
+        from dmssn.tiles.layout import check_tiles
 
         cut = tile, check_tiles(tile, overlap)
     labour = Labour(workers=workers, scheduler=scheduler, shard=read_fraction("--shard", shard))

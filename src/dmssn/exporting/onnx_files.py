@@ -45,11 +45,11 @@ def write_onnx(detector: str, path: Path, takes: GraphInput) -> dict[str, Any]:
 
     loaded = load_network(detector, device="cpu")
     header, side = loaded.header, loaded.sizes[0]
-    model = network_graph(loaded.network, header, takes)
     sizes = [(side, side), (LEAST_SIDE + 1, side + 7), (max(LEAST_SIDE, 2 * side // 3), LEAST_SIDE)]
-    compared = compare(loaded.network, header.bands, model, takes, sizes)
-    content = model.SerializeToString()
-    with replacing(path) as partial:
+    with replacing(path) as partial:  # around all of it: a place that will not do is told at once
+        model = network_graph(loaded.network, header, takes)
+        compared = compare(loaded.network, header.bands, model, takes, sizes)
+        content = model.SerializeToString()
         partial.write_bytes(content)
     return {
         "file": str(path),

@@ -103,12 +103,12 @@ def georeference(
     numbers = _text(told.get(TRANSFORM))
     if numbers is None:
         return None, ()
+    crs = next((text for key in CRS if (text := _text(told.get(key)))), None)
     try:
         c, a, b, f, d, e = map(float, numbers.split())
-    except ValueError:
-        return None, (f"its georeference is left out: {TRANSFORM} must be six numbers",)
-    crs = next((text for key in CRS if (text := _text(told.get(key)))), None)
-    return Georeference((a, b, c, d, e, f), crs), ()
+        return Georeference((a, b, c, d, e, f), crs), ()
+    except ValueError as error:
+        return None, (f"its georeference is left out: {TRANSFORM} must be six numbers ({error})",)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401

@@ -73,7 +73,7 @@ def _georeference(path: Path) -> tuple[Georeference | None, tuple[str, ...]]:
     try:
         return read_georeference(path), ()
     except ValueError as error:
-        return None, (str(error),)
+        return None, (f"its georeference is left out: {error}",)
 
 
 def layouts(tiff: tifffile.TiffFile) -> list[Layout]:

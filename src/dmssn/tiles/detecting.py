@@ -12,21 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dmssn.config import PrepareConfig, SettingError
+from dmssn.config import SettingError
 from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector, Kind
-from dmssn.detector_settings import LEAST, MOST
 from dmssn.devices import is_out_of_memory
 from dmssn.memory import return_freed_memory
 from dmssn.models.msst import LEAST_SIDE
 from dmssn.models.whole_scene import WholeScene
-from dmssn.preparing import Statistics, match_bands
+from dmssn.preparing import match_bands
 from dmssn.progress import track
-from dmssn.recipes import from_table
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.rendering import paint, palette
 from dmssn.tiles.homogenizing import ROWS_AT_ONCE, Homogenized, homogenize
-from dmssn.tiles.layout import tiles
+from dmssn.tiles.layout import check_tiles, tiles
 from dmssn.tiles.scratch import Scratch
 from dmssn.trained.network import NetworkDetector
 from dmssn.wording import counted
@@ -63,9 +61,7 @@ class TiledDetector(Detector):
         self.parameters = detector.parameters
         told = {key: value for key, value in detector.settings.items() if key != "size"}
         self.settings: dict[str, Any] = {"tile": side, "overlap": self.overlap, **told}
-        self._network, self._device = detector.network, detector.device
-        self._header = detector.header
-        self._config = from_table(PrepareConfig, detector.header.prepare)
+        self._detector = detector
         self._scratch = Scratch(scratch)
 
     def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:
@@ -76,24 +72,18 @@ class TiledDetector(Detector):
             if not is_out_of_memory(error):
                 raise
             raise MemoryError(
-                f"{cube.name}: too little memory on {self._device} ({error}); "
+                f"{cube.name}: too little memory on {self._detector.device} ({error}); "
                 "use smaller tiles, or another --device"
             ) from error
 
     def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
-        header = self._header
-        wavelengths = header.wavelengths_nm
-        bands, said = match_bands(
-            cube, header.bands, None if wavelengths is None else np.asarray(wavelengths)
-        )
+        known = self._detector
+        bands, said = match_bands(cube, known.header.bands, known.wavelengths_nm)
         colours = palette(cube.shape[2], cube.wavelengths_nm) if picture else None
-        statistics: Statistics | None = None
-        if header.mean is not None and header.std is not None:
-            statistics = Statistics(np.asarray(header.mean), np.asarray(header.std))
         scene = homogenize(
             cube,
-            self._config,
-            statistics,
+            known.configs[0],
+            known.statistics,
             bands=bands,
             colours=None if colours is None else colours.weights,
             scratch=self._scratch,
@@ -129,7 +119,7 @@ class TiledDetector(Detector):
 
     def _whole(self, scene: Homogenized) -> WholeScene:
         def on_device(spectra: NDArray[np.float32]) -> Tensor:
-            return torch.from_numpy(np.array(spectra)).to(self._device)
+            return torch.from_numpy(np.array(spectra)).to(self._detector.device)
 
         def blocks() -> Iterator[tuple[slice, Tensor]]:
             for first in range(0, len(scene.areas), ROWS_AT_ONCE):
@@ -137,9 +127,9 @@ class TiledDetector(Detector):
                 yield rows, on_device(scene.spectra[rows])
 
         return WholeScene(
-            self._network,
+            self._detector.network,
             blocks,
-            torch.from_numpy(scene.areas).float().to(self._device),
+            torch.from_numpy(scene.areas).float().to(self._detector.device),
             torch.from_numpy(scene.region_map),
             lambda ids: on_device(scene.spectra[ids.numpy()]),
         )
@@ -155,28 +145,11 @@ class TiledDetector(Detector):
         if ids[0] == OUTSIDE:
             ids, rows = ids[1:], rows - 1
         found = whole.saliency(
-            torch.from_numpy(scene.spectra[ids]).to(self._device),
-            torch.from_numpy(scene.areas[ids]).float().to(self._device),
-            torch.from_numpy(rows.reshape(window.shape)).to(self._device),
+            torch.from_numpy(scene.spectra[ids]).to(self._detector.device),
+            torch.from_numpy(scene.areas[ids]).float().to(self._detector.device),
+            torch.from_numpy(rows.reshape(window.shape)).to(self._detector.device),
         )
         saliency: NDArray[np.float32] = found.float().cpu().numpy()[:height, :width]
         if not np.isfinite(saliency).all():
             raise ValueError(f"{name}: the network's output is not finite; are the weights?")
         return saliency
-
-
-def check_tiles(side: int, overlap: int | None = None) -> int:
-    """The overlap of tiles of a side: the given one, or a quarter of the side.
-
-    Raises:
-        SettingError: One of them cannot be.
-    """
-    if not LEAST <= side <= MOST:
-        raise SettingError(f"--tile must be from {LEAST} to {MOST} pixels, got {side}")
-    if overlap is None:
-        return side // 4
-    if not 1 <= overlap <= side // 3:
-        raise SettingError(
-            f"--overlap must be from 1 to {side // 3}, a third of --tile, got {overlap}"
-        )
-    return overlap

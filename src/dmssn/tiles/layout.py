@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dmssn.config import SettingError
+from dmssn.detector_settings import LEAST, MOST
+
 
 class Span(NamedTuple):
     """A tile along one axis.
@@ -62,3 +65,20 @@ def tiles(
     for down in spans(shape[0], side, overlap):
         for beside in across:
             yield down.pixels, beside.pixels, down.weight[:, None] * beside.weight
+
+
+def check_tiles(side: int, overlap: int | None = None) -> int:
+    """The overlap of tiles of a side: the given one, or a quarter of the side.
+
+    Raises:
+        SettingError: One of them cannot be.
+    """
+    if not LEAST <= side <= MOST:
+        raise SettingError(f"--tile must be from {LEAST} to {MOST} pixels, got {side}")
+    if overlap is None:
+        return side // 4
+    if not 1 <= overlap <= side // 3:
+        raise SettingError(
+            f"--overlap must be from 1 to {side // 3}, a third of --tile, got {overlap}"
+        )
+    return overlap

@@ -35,6 +35,11 @@ class TrainedDetector(Detector):
         parameters: Trained numbers.
         sizes: Sides cubes are prepared at, in pixels, in place of the header's; the map is the
             mean of those of each.
+
+    Attributes:
+        configs: How cubes are prepared, one for each size.
+        wavelengths_nm: Of the network's bands; None for weights that go by the band order.
+        statistics: Of the training scenes; None for the cube's own.
     """
 
     kind: ClassVar[Kind] = "network"
@@ -50,10 +55,10 @@ class TrainedDetector(Detector):
         self.header = header
         config = from_table(PrepareConfig, header.prepare)
         self.sizes = tuple(sizes) or (config.size,)
-        self._configs = [replace(config, size=side) for side in self.sizes]
-        self._wavelengths_nm = _array(header.wavelengths_nm)
+        self.configs = [replace(config, size=side) for side in self.sizes]
+        self.wavelengths_nm = _array(header.wavelengths_nm)
         mean, std = _array(header.mean), _array(header.std)
-        self._statistics = None if mean is None or std is None else Statistics(mean, std)
+        self.statistics = None if mean is None or std is None else Statistics(mean, std)
 
     @property
     @abstractmethod
@@ -85,14 +90,14 @@ class TrainedDetector(Detector):
             ) from error
 
     def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
-        bands, said = match_bands(cube, self.header.bands, self._wavelengths_nm)
+        bands, said = match_bands(cube, self.header.bands, self.wavelengths_nm)
         colours = palette(cube.shape[2], cube.wavelengths_nm) if picture else None
         weights = None if colours is None else colours.weights
-        first, *others = self._configs
+        first, *others = self.configs
         saliency, regions, painted = self._at(cube, first, bands, weights)
         for config in others:
             saliency += self._at(cube, config, bands)[0]
-        saliency /= len(self._configs)
+        saliency /= len(self.configs)
         shown = None
         if colours is not None and painted is not None:
             shown = paint(painted, true=colours.true)
@@ -112,7 +117,7 @@ class TrainedDetector(Detector):
     ) -> tuple[NDArray[np.float32], RegionCube, NDArray[np.float32] | None]:
         """Saliency at the cube's own size by way of one side; the regions; colours if wanted."""
         found = survey(cube, config.size, bands, weights)
-        regions = homogenize(found, config, self._statistics, components=self.components)
+        regions = homogenize(found, config, self.statistics, components=self.components)
         saliency = np.clip(resize(self._saliency(regions), *found.valid.shape), 0, 1)
         saliency[~found.valid] = 0
         return saliency, regions, found.colours

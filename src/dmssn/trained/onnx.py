@@ -81,7 +81,12 @@ class OnnxDetector(TrainedDetector):
                 f"{regions.name}: {self.name} fails in onnxruntime ({_line(error)}); "
                 "export it again"
             ) from error
-        found: NDArray[np.float32] = saliency
+        found: NDArray[np.float32] = np.asarray(saliency)
+        if (found.shape, found.dtype) != (regions.region_map.shape, np.float32):
+            raise ValueError(
+                f"{regions.name}: {self.name} gives {found.dtype} of shape {found.shape} for "
+                f"float32 of {regions.region_map.shape}; export it again"
+            )
         return found
 
     def notes(self, regions: RegionCube) -> tuple[str, ...]:
