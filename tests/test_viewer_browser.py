@@ -51,6 +51,8 @@ def served(tmp_path_factory):
 @pytest.fixture
 def page(browser, served):
     """The page with its first scene drawn; nothing goes wrong in it, and nothing leaves it."""
+    for scene in served.scenes().values():  # maps that other tests made would be shown
+        served.viewer.scene(scene).maps.clear()
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_default_timeout(SECONDS)
     wrong = []

@@ -9,13 +9,15 @@ const PIN_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56
 const GROUPS = { salient: "#c1121f", background: "#4a6fa5" };
 
 export async function pick(spot) {
-  const known = state.pins.find((pin) => pin.spot[0] === spot[0] && pin.spot[1] === spot[1]);
-  if (known) return;
-  const taken = new Set(state.pins.map((pin) => pin.colour));
-  if (state.pins.length >= MOST_PINS) taken.delete(state.pins.shift().colour);
-  state.count += 1;
-  const pin = { spot, label: String(state.count), colour: PIN_COLOURS.find((colour) => !taken.has(colour)), told: null };
-  state.pins.push(pin);
+  let pin = state.pins.find((one) => one.spot[0] === spot[0] && one.spot[1] === spot[1]);
+  if (pin?.told) return; // else it could not be read, which is tried again
+  if (!pin) {
+    const taken = new Set(state.pins.map((one) => one.colour));
+    if (state.pins.length >= MOST_PINS) taken.delete(state.pins.shift().colour);
+    state.count += 1;
+    pin = { spot, label: String(state.count), colour: PIN_COLOURS.find((colour) => !taken.has(colour)), told: null };
+    state.pins.push(pin);
+  }
   [$("pixel-row").value, $("pixel-column").value] = spot;
   drawSpectra();
   await readPin(pin);
