@@ -61,7 +61,7 @@ def read_data_array(array: "DataArray") -> Read:
         return data, None, name, (*notes, *unplaced), place
     have = np.isfinite(told)
     if not have.all():
-        notes = (*notes, f"{int((~have).sum())} bands left out: they have no wavelength")
+        notes = (*notes, f"bands left out, since they have no wavelength: {(~have).sum()}")
         data, told = np.ascontiguousarray(data[:, :, have]), told[have]
     data, told, changes = by_wavelength(data, told)
     return data, told, name, (*notes, *changes, *unplaced), place

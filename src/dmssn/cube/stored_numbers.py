@@ -24,13 +24,13 @@ def numbers(values: ArrayLike, what: str = "a cube") -> NDArray[np.float32]:
     Raises:
         ValueError: They are of another kind.
     """
-    masked = isinstance(values, np.ma.MaskedArray)
-    found = np.ma.getdata(values) if masked else np.asarray(values)
+    masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    found = np.ma.getdata(values) if masked is not None else np.asarray(values)
     if found.dtype.kind not in REAL_KINDS:
         raise ValueError(f"{what} holds integers or floats, got {found.dtype}")
     with np.errstate(over="ignore"):
-        data = np.ascontiguousarray(found, dtype=np.float32)
-    return np.where(np.ma.getmaskarray(values), np.float32(np.nan), data) if masked else data
+        data: NDArray[np.float32] = np.ascontiguousarray(found, dtype=np.float32)
+    return data if masked is None else np.where(masked, np.float32(np.nan), data)
 
 
 class Scaling(NamedTuple):
