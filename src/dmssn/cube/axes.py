@@ -22,16 +22,16 @@ AXES = {
 
 
 def axis_letters(names: Sequence[str | None]) -> str | None:
-    """The letters of axes, in their order; None unless one each is of rows, columns and bands.
+    """The letters of three axes, in their order; None unless they are rows, columns and bands.
 
     Example:
         >>> axis_letters(["y", "x", "wavelength"]), axis_letters(["Bands", "lines", "samples"])
         ('HWB', 'BHW')
-        >>> axis_letters(["y", "x", "time"]) is None
-        True
+        >>> axis_letters(["y", "x", "time"]), axis_letters(["time", "band", "y", "x"])
+        (None, None)
     """
     letters = "".join(_letter(name or "") for name in names)
-    return letters if sorted(letters) == sorted("HWB") else None
+    return letters if len(names) == 3 and sorted(letters) == sorted("HWB") else None
 
 
 def _letter(name: str) -> str:
