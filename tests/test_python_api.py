@@ -246,6 +246,7 @@ def test_pixels_of_an_array_can_be_left_out():
         (np.ones((2, 2)), np.full((2, 2), np.nan), "NaN"),
         ({"a": np.ones((2, 2))}, {"b": np.eye(2)}, "no saliency map for b; no mask for a"),
         ({}, {}, "no map, or no mask"),
+        ([np.ones((2, 2))], np.eye(2), "several arrays go by their names"),
     ],
 )
 def test_arrays_that_cannot_be_scored_are_refused(maps, masks, said):

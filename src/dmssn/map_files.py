@@ -59,6 +59,8 @@ def listed(paths: Several) -> list[Path]:
     """One path, or several, as a list."""
     if isinstance(paths, (str, os.PathLike)):
         return [Path(paths)]
+    if not all(isinstance(path, (str, os.PathLike)) for path in paths):
+        raise ValueError("several arrays go by their names, as in {'a': ..., 'b': ...}")
     return [Path(path) for path in paths]
 
 

@@ -1,7 +1,7 @@
 """Cubes as users have them: in memory or a file, as an array, or as xarray has them."""
 
 import os
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ def is_cube(given: object) -> TypeGuard[CubeLike]:
     """Whether something is taken for one cube, and not for several."""
     return (
         isinstance(given, (str, os.PathLike, np.ndarray))
-        or hasattr(given, "row_blocks")
+        or _is_source(given)
         or hasattr(given, "__array__")  # tensors, and DataArrays
     )
 
@@ -36,8 +36,12 @@ def as_source(given: CubeLike) -> RowSource:
         from dmssn.readers import open_cube
 
         return open_cube(os.fspath(given))
-    if hasattr(given, "row_blocks"):
+    if _is_source(given):
         return given
     if hasattr(given, "dims") and hasattr(given, "coords"):
-        return Cube.from_xarray(given)
-    return Cube.from_array(given)
+        return Cube.from_xarray(cast("DataArray", given))
+    return Cube.from_array(cast("NDArray[Any]", given))
+
+
+def _is_source(given: object) -> TypeGuard[RowSource]:
+    return hasattr(given, "row_blocks")
