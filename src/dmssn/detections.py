@@ -55,8 +55,11 @@ class Detector(ABC):
     parameters: int
     settings: Mapping[str, Any]
 
+    # A path or an array can be iterated over, too; the first form that fits counts.
     @overload
-    def __call__(self, cube: CubeLike) -> NDArray[np.float32]: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, cube: CubeLike
+    ) -> NDArray[np.float32]: ...
 
     @overload
     def __call__(self, cube: Iterable[CubeLike]) -> Iterator[NDArray[np.float32]]: ...

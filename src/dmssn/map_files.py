@@ -173,6 +173,7 @@ def match_names(
         )
     for name, path in first.items():
         mask = masks[name]
-        both = isinstance(path, Path) and isinstance(mask, Path)
-        if both and not same_file and path.samefile(mask):
+        if same_file or not (isinstance(path, Path) and isinstance(mask, Path)):
+            continue
+        if path.samefile(mask):
             raise ValueError(f"{path} is taken for the {short} and for the mask of {name}")

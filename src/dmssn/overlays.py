@@ -54,9 +54,12 @@ def save_overlay(
     if not 0 <= threshold <= 1:
         raise SettingError(f"threshold must be from 0 to 1, got {threshold}")
     source = as_source(cube)
-    is_file = isinstance(saliency, (str, os.PathLike))
-    where = os.fspath(saliency) if is_file else "the map"
-    shown = read_saliency(Path(where)) if is_file else as_saliency(np.asarray(saliency))
+    if isinstance(saliency, (str, os.PathLike)):
+        where = os.fspath(saliency)
+        shown = read_saliency(Path(where))
+    else:
+        where = "the map"
+        shown = as_saliency(np.asarray(saliency), where)
     if shown.shape != source.shape[:2]:
         sizes = [f"{rows} x {columns}" for rows, columns in (shown.shape, source.shape[:2])]
         raise ValueError(f"{where} is {sizes[0]}, its cube {source.name} is {sizes[1]}")
