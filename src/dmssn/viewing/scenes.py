@@ -18,7 +18,7 @@ from dmssn.cube import Cube, RowSource
 from dmssn.readers import CubeFile
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.rendering import palette
-from dmssn.scoring import read_saliency
+from dmssn.saliency_maps import read_saliency
 from dmssn.store import PreparedSet
 from dmssn.surveying import survey
 from dmssn.viewing.jobs import Job, MissingError, Watched
