@@ -6,8 +6,10 @@ looked for from the air is smaller.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, shift
 
 from dmssn.scenes import laying, materials, shapes, textures
@@ -177,9 +179,9 @@ def _over(canvas: Canvas, form: Distance) -> Plane:
     return form(x, y)
 
 
-def _within(distance: Plane) -> Plane:
+def _within(distance: NDArray[np.floating[Any]]) -> Plane:
     """Coverage of what has negative distances."""
-    return np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 - distance, 0, 1), dtype=np.float32)
 
 
 def build(rng: Chance, canvas: Canvas, palette: list[Material]) -> None:
