@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 KEPT = 256
@@ -212,6 +212,11 @@ class Watched:
         """What the reader decided."""
         return self._source.notes
 
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where its pixels lie on a map."""
+        return self._source.georeference
+
     def row_blocks(self) -> list[slice]:
         """As of the cube."""
         return self._source.row_blocks()
@@ -223,7 +228,7 @@ class Watched:
         self._rows += len(block)
         return block
 
-    def sideways(self) -> "Watched | None":
+    def sideways(self) -> RowSource | None:
         """As of the cube, and as watched."""
         turned = self._source.sideways()
         return None if turned is None else Watched(turned, self._told)
