@@ -105,9 +105,9 @@ class Georeference:
             return None
         try:
             c, a, b, f, d, e = map(float, numbers.split())
-        except ValueError:
-            raise ValueError(f"{TRANSFORM} must be six numbers") from None
-        return cls((a, b, c, d, e, f), cls.crs_of(told))
+            return cls((a, b, c, d, e, f), cls.crs_of(told))
+        except ValueError as error:
+            raise ValueError(f"{TRANSFORM} must be six numbers ({error})") from None
 
     @staticmethod
     def crs_of(told: Mapping[str, Any]) -> str | None:
