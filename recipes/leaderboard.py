@@ -21,7 +21,7 @@ from pathlib import Path
 from dmssn.datasets.folder import FOLDER
 from dmssn.detector import detector_names
 from dmssn.files import replacing
-from dmssn.judging.benchmark import benchmark
+from dmssn.judging.comparing import compare
 from dmssn.judging.contestants import Contestant, contestants
 from dmssn.judging.pages import loader
 from dmssn.judging.pictures import picture_file
@@ -77,7 +77,7 @@ def generated(
     """The benchmark's scenes, drawn if they are not there, and every detector's maps of them."""
     write_scenes(benchmark_settings("v1", "files"), folder, machine.workers)  # drawn only once
     judged = scenes_of_set(FOLDER, folder, "test", Scoring(), "none")
-    return benchmark(replace(judged, title="benchmark v1"), entrants, work, machine)
+    return compare(replace(judged, title="benchmark v1"), entrants, work, machine)
 
 
 def real(folder: Path, work: Path, entrants: Sequence[Contestant], machine: Machine) -> Results:
@@ -88,7 +88,7 @@ def real(folder: Path, work: Path, entrants: Sequence[Contestant], machine: Mach
     shared = [line for line in Scoring().said if all(line in said for said in told.values())]
     own = [f"{kind}: {line}" for kind, said in told.items() for line in said if line not in shared]
     judged = JudgedSet(title="real cubes", scenes=scenes, scoring=[*shared, *own])
-    return benchmark(judged, entrants, work, machine)
+    return compare(judged, entrants, work, machine)
 
 
 def only(results: Results, metrics: Sequence[str]) -> Results:

@@ -28,8 +28,8 @@ SIDES = 4
 """Pixels that ``border`` looks at."""
 GENERATED = """The 200 scenes of benchmark v1 are **generated**, and so are their masks
 ([scenes.md](scenes.md)): no camera has seen them, and a detector that does well here need not do
-well on what one sees. The network was trained on other generated scenes, of an earlier version of
-the generator, and some of its measured spectra are in these too; others are not trained.
+well on what one sees. The networks were trained on other scenes of the same generator, which
+share neither measured spectra nor chance with these; other detectors are not trained.
 
 The attributes: CB complex background, CS objects of the colour of what surrounds them, HDR high
 dynamic range, SO small objects, MS objects of a material like those around them, MO several

@@ -14,15 +14,17 @@ ROOT = Path(dmssn.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
 LAYERS = [
-    "checkpoint_header config.* cube distributed files interruptions kmeans_numpy memory"
+    "checkpoint_header config.* cube.* distributed files interruptions kmeans_numpy memory"
     " metric_names metrics.* models.* moments pictures progress regions resample scene_manifest"
     " threads wording",
-    "augment checkpoint detections detector_settings devices geotiff kmeans losses map_info masks"
-    " mixture_numpy model_card objects recipes rendering store surveying views workers",
-    "baselines.* batches mixture scenes.*",
-    "preparing readers.* scene_folders",
+    "augment checkpoint detector_settings devices geotiff kmeans losses map_info masks"
+    " mixture_numpy model_card objects recipes rendering saliency_maps store surveying views"
+    " workers",
+    "baselines.* batches map_files mixture scenes.*",
+    "readers.* scene_folders",
+    "detections preparing",
     "classical cube_lists datasets.* labour runs.* saving scoring trained.* writers.*",
-    "checking converting detector evaluation origins preparing_scenes",
+    "checking converting detector evaluation origins overlays preparing_scenes",
     "claims diagnosis exporting.* hub tiles.* training.*",
     "commands.cube_options commands.cube_reports commands.recipe_options commands.tables"
     " predicting preparing_sets",

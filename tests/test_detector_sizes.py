@@ -30,7 +30,7 @@ from dmssn.judging.contestants import Contestant, contestants
 from dmssn.judging.sets import JudgedSet
 from dmssn.preparing import prepare
 from dmssn.rendering import render
-from dmssn.scoring import read_saliency
+from dmssn.saliency_maps import read_saliency
 from dmssn.store import Manifest
 from generated import cube_of, with_object, write_scene_files
 from making import BANDS, PREPARE, SIZE, Watched, write_detector

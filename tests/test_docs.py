@@ -1,5 +1,6 @@
-"""The documentation says what is there: keys, names, commands, links and the version."""
+"""The documentation says what is there: keys, names, commands, messages, links and the version."""
 
+import ast
 import re
 import shlex
 import tomllib
@@ -11,12 +12,13 @@ from typing import Any, get_type_hints
 import pytest
 
 import dmssn
-from dmssn.cli import app
+from dmssn.cli import COMMANDS, app
 from dmssn.config import Recipe
 from dmssn.recipes import from_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.MULTILINE | re.DOTALL
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
@@ -25,7 +27,8 @@ def page_id(page: Path) -> str:
 
 
 def fenced(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=BLOCK)
+    return [block for kind, block in blocks if kind == language]
 
 
 def documented_keys() -> dict[str, str]:
@@ -87,23 +90,83 @@ def test_a_name_of_the_package_exists(name: str) -> None:
 
 
 def shown_commands() -> list[str]:
-    """Command lines in indented or fenced blocks, as a user would copy them."""
-    found = []
+    """Command lines in blocks and in running text, as a user would copy them."""
+    found: set[str] = set()
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        blocks = fenced(text, "") + fenced(text, "sh")
-        lines = [line for block in blocks for line in block.splitlines()]
+        blocks = [block for kind in ("", "sh", "bash") for block in fenced(text, kind)]
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
         lines += [line for line in text.splitlines() if line.startswith("    ")]
-        found += [
-            match[1] for line in lines if (match := re.match(r" *(?:\$ )?(dmssn [\w-]+ .*)", line))
-        ]
-    return sorted(set(found))
+        prose = re.sub(r"^```.*?^```", "", text, flags=BLOCK)
+        lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose) if whole(span)]
+        found |= {match[1] for line in lines if (match := re.match(COMMAND, line))}
+    return sorted(found)
+
+
+COMMAND = r"\s*(?:\$ )?(?:\S*/|torchrun .* -m (?:-- )?)?(dmssn (?![\w ]+:)[\w-]+ .*)"
+
+
+def whole(span: str) -> bool:
+    """Whether code in a sentence is a line to type, and not a command named with an option."""
+    words = span.split()
+    name = next((n for n in (3, 2) if " ".join(words[1:n]) in COMMANDS), 2)
+    options = any(word.startswith("-") for word in words[name + 1 :])
+    return words[:1] == ["dmssn"] and options and "..." not in words and words[name][0] != "-"
 
 
 @pytest.mark.parametrize("line", shown_commands())
 def test_a_command_that_is_shown_is_understood(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
+    words = words[: next((n for n, word in enumerate(words) if word in (">", ">>", "|")), None)]
     app.parse_args(words, exit_on_error=False, print_error=False)
+
+
+def test_every_command_has_its_line_in_the_table_of_commands() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `dmssn ([a-z -]+)` \| (.+?) \|", text, flags=re.MULTILINE))
+    assert told == {name: summary.removesuffix(".") for name, summary in COMMANDS.items()}
+
+
+def quoted_messages() -> list[str]:
+    """Messages on the page about errors: bold code, and code that begins a row of a table."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    bold = re.findall(r"^\*\*`(.+?)`\*\*", text, flags=BLOCK)
+    rows = re.findall(r"^\| `(.+?)` \|", text, flags=re.MULTILINE)
+    return [" ".join(message.split()) for message in bold + rows]
+
+
+def written_texts() -> list[str]:
+    """All texts in the program, with … for what is put into them."""
+    found = [(ROOT / "Makefile").read_text(encoding="utf-8")]
+    for module in (ROOT / "src" / "dmssn").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (p.value if isinstance(p, ast.Constant) else "…" for p in node.values)
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+WRITTEN = written_texts()
+
+
+def fixed_parts(message: str) -> list[str]:
+    """What is the same each time; apart at ; and :, where the program puts messages together."""
+    parts = (part.strip(" ,()[]") for part in re.split("…|[:;] ", message))
+    return [part for part in parts if len(part) > 3]
+
+
+@pytest.mark.parametrize("message", quoted_messages())
+def test_a_message_that_is_quoted_is_one_of_the_programs(message: str) -> None:
+    parts = fixed_parts(message)
+    assert max(map(len, parts)) > 8, "too little is left to know it by"
+    for part in parts:
+        assert any(part in text for text in WRITTEN), part
+
+
+def test_messages_are_quoted_at_all() -> None:
+    assert len(quoted_messages()) > 80
 
 
 def headings(page: Path) -> set[str]:
@@ -112,7 +175,10 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+CARD = ROOT / "src" / "dmssn" / "weights" / "README.md"
+
+
+@pytest.mark.parametrize("page", [*PAGES, CARD], ids=page_id)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if not link.startswith("http"):
@@ -120,6 +186,29 @@ def test_links_lead_somewhere(page: Path) -> None:
             path = page.parent / target if target else page
             assert path.exists(), link
             assert not heading or heading in headings(path), link
+
+
+DOCS = {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_every_page_is_in_the_index() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\(([\w-]+\.md)\)", text)) == DOCS - {"index.md"}
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^ +- [^:#]+: ([\w-]+\.md)$", text, flags=re.MULTILINE)) == sorted(
+        DOCS
+    )
+
+
+def test_the_first_screen_of_the_readme_has_picture_and_commands() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = "\n".join(lines[:25])
+    assert "(docs/demo.png)" in first
+    assert all(words in first for words in ("make demo", "dmssn view", "dmssn predict"))
+    assert max(map(len, (line for line in lines if not line.startswith("|")))) <= 100
 
 
 def test_citation_and_changelog_are_of_this_version() -> None:

@@ -13,7 +13,8 @@ import dmssn
 from dmssn.cli import main
 from dmssn.metric_names import HEADINGS, PUBLISHED_HEADINGS
 from dmssn.metrics import published_score, score
-from dmssn.scoring import Scoring, read_saliency
+from dmssn.saliency_maps import read_saliency
+from dmssn.scoring import Scoring
 
 RNG = np.random.default_rng(0)
 MASKS = {name: RNG.random((12, 17)) < 0.3 for name in ("a", "b.2", "c")}

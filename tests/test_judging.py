@@ -15,7 +15,8 @@ from dmssn.config import SettingError
 from dmssn.detector import detector_names
 from dmssn.judging.contestants import Contestant, contestants
 from dmssn.readers import read_cube
-from dmssn.scoring import Scoring, read_saliency
+from dmssn.saliency_maps import read_saliency
+from dmssn.scoring import Scoring
 from dmssn.store import PreparedSet, read_scene
 from generated import cube_of, with_object, write_folder, write_scene_files
 from making import BANDS, PREPARE, write_detector

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmssn.config import SettingError
+from dmssn.cube.wavelengths import NUDGE_NM, Wavelengths, is_name, strictly_increasing, to_nm
 from dmssn.readers import EvenlySpaced, open_cube, read_cube
 from dmssn.readers.numbers import read_numbers
-from dmssn.readers.stored import Wavelengths
-from dmssn.readers.wavelengths import NUDGE_NM, is_name, strictly_increasing, to_nm
 
 HEIGHT, WIDTH, BANDS = 20, 26, 8
 WAVELENGTHS_NM = np.array([900.0, 400.0, 500.0, 600.0, 650.0, 700.0, 800.0, 450.0])

@@ -108,12 +108,12 @@ def test_a_setting_that_is_gone_is_a_change_too(tmp_path):
     start(tmp_path / "run", resume=True, teacher="5e1f")
 
 
-def test_where_things_are_is_no_setting(tmp_path):
+def test_where_things_are_and_who_loads_them_is_no_setting(tmp_path):
     start(tmp_path / "run")
     elsewhere = replace(
         RECIPE,
         data=DataConfig(scenes=tmp_path / "in", prepared=tmp_path / "set"),
-        detector=replace(RECIPE.detector, teacher=Path("teacher")),
+        detector=DetectorConfig(fit=FitConfig(epochs=3, workers=4), teacher=Path("teacher")),
     )
     start(tmp_path / "run", elsewhere, resume=True)
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dmssn.cube import Cube
 from dmssn.rendering import render
+from dmssn.saliency_maps import read_saliency
 from dmssn.saving import (
     CONTOUR,
     overlay,
@@ -24,7 +25,6 @@ from dmssn.saving import (
     save_saliency,
     save_tiff,
 )
-from dmssn.scoring import read_saliency
 from generated import cube_of
 
 ORIGIN = {"version": "1.2", "detector": "tiny", "notes": ["µm, as the header says"]}

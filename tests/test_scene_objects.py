@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
-from dmssn.scenes import distractors, families, shadows, shapes, textures
+from dmssn.scenes import distractors, families, shadows, shapes, structures, textures
 from dmssn.scenes.arranging import AFLOAT, AIRBORNE, NEAR, arrange, draw_plan
 from dmssn.scenes.backgrounds import BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
@@ -13,8 +14,8 @@ from dmssn.scenes.light import Light
 from dmssn.scenes.materials import Material
 from dmssn.scenes.objects import Thing, distances, outlines, paint, unit_area
 from dmssn.scenes.spectra import GRID_NM, spectra_of
-from dmssn.scenes.staging import Stage
-from dmssn.scenes.styles import draw_style
+from dmssn.scenes.staging import KINDS, Stage
+from dmssn.scenes.styles import draw_kind, draw_style
 
 SUN = np.array([0.0, 0.0, 1.0])
 WHITE = Material(np.ones((1, GRID_NM.size)))
@@ -274,3 +275,41 @@ def test_small_thin_things_keep_their_parts():
         for thing in arrange(rng, plan, (64, 64)):
             assert thing.scale >= 1
     assert families.airplane in AIRBORNE
+
+
+def test_a_roof_takes_light_from_the_ground_where_its_shadow_falls():
+    town = structures.Town(angle=0.3, shade=(0.0, 200.0), depth=0.5)
+    seen = 0
+    for seed in range(20):
+        canvas = white_canvas(80, 80)
+        structures.roof(chance(seed), canvas, town, GREY)
+        ground, covered = canvas.planes[0], canvas.coverage(GREY) > 0
+        dark = (ground > 0.3) & (ground < 0.7) & ~covered
+        if dark.sum() > 20 and covered.any():
+            seen += 1
+            rows, columns = np.nonzero(covered)
+            assert np.nonzero(dark)[1].mean() > columns.mean()
+            assert set(np.nonzero(dark)[0]) <= set(range(rows.min() - 1, rows.max() + 2))
+    assert seen >= 10
+
+
+def test_what_is_there_for_the_asking_alone_is_not_drawn_by_chance():
+    for seed in range(200):
+        rng = chance(seed)
+        style = draw_style(rng, [])
+        assert draw_kind(rng, KINDS, style) not in ("built", "harbour")
+        assert draw_plan(rng, "built", style).fraction <= 0.02
+        assert draw_plan(rng, "harbour", style).afloat
+
+
+def test_a_dam_parts_the_picture_and_has_water_on_both_sides():
+    town = structures.Town(angle=0.0, shade=(0.0, 0.0), depth=0.0)
+    parted = 0
+    for seed in range(20):
+        canvas = white_canvas(120, 120)
+        palette = []
+        structures.dam(chance(seed), canvas, town, palette)
+        wet = canvas.planes[0] > 0.9
+        if len(palette) == 1 and (canvas.coverage(palette[0]) > 0.5).any():
+            parted += label(wet)[1] >= 2
+    assert parted >= 3

@@ -34,7 +34,7 @@ from dmssn.tiles.scratch import Scratch
 from generated import cube_of
 from making import BANDS, Watched, write_detector
 
-HEIGHT, WIDTH = 150, 130  # 19,500 pixels: more than one block of `mixture.PIXELS_AT_ONCE`
+HEIGHT, WIDTH = 150, 130  # 19,500 pixels: more than one block of `kmeans_numpy.PIXELS_AT_ONCE`
 
 
 def scene(holes: bool = True) -> Cube:
@@ -116,7 +116,7 @@ def test_wrong_statistics_are_refused_as_they_are_of_a_whole_scene():
 
 
 def test_an_exact_mixture_of_many_pixels_is_refused(monkeypatch):
-    monkeypatch.setattr("dmssn.mixture.SAMPLE", 1000)
+    monkeypatch.setattr("dmssn.tiles.homogenizing.SAMPLE", 1000)
     with pytest.raises(SettingError, match="takes all pixels at once"):
         homogenize(scene(), SETTINGS["exact"])
 
@@ -164,6 +164,7 @@ class Striped(Cube):
 
 def test_memory_does_not_grow_with_the_rows(monkeypatch):
     monkeypatch.setattr("dmssn.mixture.SAMPLE", 400)
+    monkeypatch.setattr("dmssn.tiles.homogenizing.SAMPLE", 400)
     monkeypatch.setattr(homogenizing, "STRIP", 64 * 100)
     config = PrepareConfig(mixture=MixtureConfig(components=5))
     heights, peaks = (400, 1600), []

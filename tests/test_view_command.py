@@ -173,7 +173,6 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch, capsys
 def test_a_port_that_is_taken_is_told(tmp_path, capsys):
     write_cube(tmp_path / "cube.h5")
     with serving.listening(0) as taken:
-        taken.listen()
         port = taken.getsockname()[1]
         assert view(tmp_path, "--port", port, "--no-browser") == 1
     assert f"port {port}" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 
 import numpy as np
@@ -50,6 +51,8 @@ def served(tmp_path_factory):
 @pytest.fixture
 def page(browser, served):
     """The page with its first scene drawn; nothing goes wrong in it, and nothing leaves it."""
+    for scene in served.scenes().values():  # maps that other tests made would be shown
+        served.viewer.scene(scene).maps.clear()
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_default_timeout(SECONDS)
     wrong = []
@@ -127,8 +130,9 @@ def test_a_click_shows_the_spectrum_of_that_pixel(page):
     for row, column in ((15, 20), (30, 5)):
         got = [float(line[f"pixel_row{row}_column{column}"]) for line in rows]
         np.testing.assert_allclose(got, cube_values()[row, column], rtol=1e-6)
-    page.get_by_label("Remove spectrum 1").click()
+    page.get_by_label("Remove spectrum 1").press("Enter")
     assert page.locator("#chart path").count() == 1
+    assert page.evaluate("document.activeElement.ariaLabel") == "Remove spectrum 2"
 
 
 def test_the_detector_runs_and_its_map_follows_the_threshold(page):
@@ -138,6 +142,8 @@ def test_the_detector_runs_and_its_map_follows_the_threshold(page):
     assert (before != overlaid).any()
     contour = np.array([0, 255, 255])
     edge = [(np.abs(overlaid - contour).max(axis=2) == 0).sum()]
+    set_slider(page, "#threshold", 0)
+    assert "100 % of the scene" in page.inner_text("#threshold-said")
     for threshold in (0.4, 0.6, 1.0):
         set_slider(page, "#threshold", threshold)
         drawn(page)
@@ -245,6 +251,44 @@ def test_another_scene_is_another_page(page, served):
     assert page.locator("#mask-choice").is_hidden()
     page.reload()
     page.wait_for_selector("#facts dd:has-text('20 columns')", state="attached")
+
+
+def test_a_map_that_was_made_is_there_after_a_reload(page):
+    run_detector(page)
+    page.reload()
+    page.wait_for_selector("#map-controls")
+    page.wait_for_selector("#scores-box")
+    assert page.inner_text("#run") == "Run again"
+
+
+def test_a_scene_that_is_left_has_its_jobs_stopped(page):
+    running = json.dumps({"id": "0", "state": "running", "doing": "reading", "share": 0.5})
+    page.route("**/jobs", lambda route: route.fulfill(body=running))
+    page.route("**/jobs/0", lambda route: route.fulfill(body=running))
+    page.click("#run")
+    page.wait_for_selector("#running")
+    with page.expect_request(lambda asked: asked.method == "DELETE"):
+        page.click("#next")
+
+
+def test_a_cube_that_is_written_anew_is_shown_as_it_is_now(browser, tmp_path):
+    path = write_cube(tmp_path / "cube.h5")
+    page = browser.new_page()
+    page.set_default_timeout(SECONDS)
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        page.goto(server.address)
+        page.wait_for_selector("#facts dt", state="attached")
+        path.unlink()
+        write_cube(path, cube_values()[: HEIGHT // 2])
+        page.click("#pixel-form button[type=submit]")
+        page.wait_for_selector("#error:has-text('cube.h5 was written anew')")
+        assert f"{HEIGHT // 2} rows" in page.text_content("#facts")
+        path.unlink()
+        page.click("#pixel-form button[type=submit]")
+        page.wait_for_selector("#error:has-text('is no longer there')")
+    page.click("#pixel-form button[type=submit]")
+    page.wait_for_selector("#error:has-text('the viewer does not answer')")
+    page.close()
 
 
 @pytest.mark.parametrize(

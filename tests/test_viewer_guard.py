@@ -180,28 +180,104 @@ def test_raw_numbers_beside_a_header_may_be_no_link_out(tmp_path):
         assert "link out of the folder" in reply.json["error"]
 
 
-@pytest.mark.parametrize("how", ["external", "virtual"])
-def test_numbers_of_an_hdf5_file_may_not_lie_outside(tmp_path, how):
+def write_parted(path, cube=None, wavelengths=None, virtual=None):
+    """A cube that keeps its numbers, or its wavelengths, in other files, by the names given."""
+    values = np.arange(9 * 11 * 30, dtype=np.float32).reshape(9, 11, 30)
+    with h5py.File(path, "w") as file:
+        if wavelengths is None:
+            file["wavelengths_nm"] = np.linspace(400, 700, 30)
+        else:
+            file.create_dataset(
+                "wavelengths_nm", (30,), "f4", external=[(str(wavelengths), 0, 120)]
+            )
+        if cube is not None:
+            place = [(str(cube), 0, values.nbytes)]
+            file.create_dataset("cube", values.shape, "f4", external=place)
+        elif virtual is not None:
+            layout = h5py.VirtualLayout(values.shape, "f4")
+            layout[:] = h5py.VirtualSource(str(virtual), "cube", values.shape)
+            file.create_virtual_dataset("cube", layout)
+        else:
+            file["cube"] = values
+    return values
+
+
+@pytest.mark.parametrize("how", ["external", "virtual", "nested", "relative", "wavelengths"])
+def test_numbers_of_an_hdf5_file_may_not_lie_outside(tmp_path, monkeypatch, how):
     root, outside = tmp_path / "in", tmp_path / "out"
     root.mkdir()
     outside.mkdir()
-    values = np.arange(9 * 11 * 30, dtype=np.float32).reshape(9, 11, 30)
-    with h5py.File(root / "cube.h5", "w") as file:
-        file["wavelengths_nm"] = np.linspace(400, 700, 30)
-        if how == "external":
-            values.tofile(outside / "numbers.bin")
-            place = [(str(outside / "numbers.bin"), 0, values.nbytes)]
-            file.create_dataset("cube", values.shape, "f4", external=place)
-        else:
-            with h5py.File(outside / "other.h5", "w") as other:
-                other["cube"] = values
-            layout = h5py.VirtualLayout(values.shape, "f4")
-            layout[:] = h5py.VirtualSource(outside / "other.h5", "cube", values.shape)
-            file.create_virtual_dataset("cube", layout)
+    for place in (root, outside):
+        np.ones((9, 11, 30), np.float32).tofile(place / "numbers.bin")
+    write_parted(outside / "other.h5")
+    monkeypatch.chdir(outside)  # where HDF5 looks for relative names
+    if how == "external":
+        write_parted(root / "cube.h5", cube=outside / "numbers.bin")
+    elif how == "virtual":
+        write_parted(root / "cube.h5", virtual=outside / "other.h5")
+    elif how == "nested":
+        write_parted(root / "inner.data", cube=outside / "numbers.bin")
+        write_parted(root / "cube.h5", virtual="inner.data")
+    elif how == "relative":
+        write_parted(root / "cube.h5", cube="numbers.bin")
+    else:
+        write_parted(root / "cube.h5", wavelengths=outside / "numbers.bin")
     with serving(start_viewer(root, opener=open_cube)) as server:
         reply = server.get(f"api/scenes/{server.scenes()['cube.h5']}")
         assert reply.status == 422
         assert "outside the folder" in reply.json["error"]
+
+
+def test_numbers_in_other_files_of_the_folder_are_read(tmp_path):
+    values = write_parted(tmp_path / "inner.data")
+    write_parted(tmp_path / "cube.h5", virtual="inner.data")
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        scene = server.scenes()["cube.h5"]
+        told = server.get(f"api/scenes/{scene}/spectrum?row=3&column=4").json
+        assert told["spectrum"] == values[3, 4].tolist()
+
+
+def test_a_masks_numbers_may_not_lie_outside(tmp_path):
+    root = tmp_path / "in"
+    root.mkdir()
+    write_cube(root / "cube.h5")
+    with h5py.File(tmp_path / "other.mat", "w") as file:
+        file["mask"] = np.eye(WIDTH, HEIGHT)
+    (root / "masks").mkdir()
+    with h5py.File(root / "masks" / "cube.mat", "w") as file:
+        file["mask"] = h5py.ExternalLink(tmp_path / "other.mat", "mask")
+    with serving(start_viewer(root, opener=open_cube)) as server:
+        facts = server.get(f"api/scenes/{server.scenes()['cube.h5']}").json
+        assert facts["mask"] is None
+        assert any("outside the folder" in note for note in facts["notes"])
+
+
+def test_a_link_that_is_put_there_while_a_cube_is_opened_is_refused(tmp_path, folder):
+    cube = write_cube(tmp_path / "cube.h5")
+
+    def opener(path):
+        path.unlink()
+        path.symlink_to(folder / "outside" / "secret.h5")
+        return open_cube(path)
+
+    with serving(start_viewer(tmp_path, opener=opener)) as server:
+        reply = server.get(f"api/scenes/{server.scenes()['cube.h5']}")
+        assert cube.is_symlink()
+        assert reply.status == 422
+        assert "link out of the folder" in reply.json["error"]
+
+
+def test_a_map_that_became_a_link_out_is_refused(tmp_path, folder):
+    root = tmp_path / "in"
+    root.mkdir()
+    write_cube(root / "cube.h5")
+    found, other = write_mask(root / "cube.saliency.png"), write_mask(tmp_path / "map.png")
+    with serving(start_viewer(root, opener=open_cube)) as server:
+        scene = server.scenes()["cube.h5"]
+        assert server.get(f"api/scenes/{scene}").json["maps"] == {"f0": "cube.saliency.png"}
+        found.unlink()
+        found.symlink_to(other)
+        assert server.work(scene, task="saved", name="f0")["state"] == "failed"
 
 
 def test_a_mask_is_not_followed_out_of_the_folder(tmp_path):
@@ -254,6 +330,11 @@ def test_pixels_that_are_none_are_refused(served, scene, query, status):
 def test_what_was_malformed_is_not_repeated(served, scene):
     reply = served.get(f"api/scenes/{scene}/spectrum?row=<script>&column=0")
     assert b"script" not in reply.body
+    path = f"/{TOKEN}/api/scenes/{scene}/jobs"
+    body = b'{"task": "spectra", "<script>": 1}'
+    reply = served.raw("POST", path, {"Content-Type": "application/json"}, body)
+    assert reply.status == 400
+    assert b"script" not in reply.body
 
 
 def test_an_oversized_query_is_refused(served, scene):
@@ -275,6 +356,7 @@ def test_an_oversized_body_is_refused(served, scene):
         b"",
         b"{",
         b"[]",
+        b"[" * 4000,
         b'"colour"',
         b"\xff\xfe",
         b'{"task": "delete"}',

@@ -1,9 +1,12 @@
 """What the viewer shows is what the package computes."""
 
+import errno
 import gc
 import io
 import math
+import threading
 import weakref
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -13,19 +16,32 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from making import write_detector
-from viewed import BANDS, HEIGHT, WIDTH, cube_values, object_mask, serving, write_cube, write_mask
+from viewed import (
+    BANDS,
+    HEIGHT,
+    TOKEN,
+    WIDTH,
+    cube_values,
+    object_mask,
+    serving,
+    write_cube,
+    write_mask,
+)
 
 pytest.importorskip("fastapi", reason="the extra view is not installed")
 pytest.importorskip("uvicorn", reason="the extra view is not installed")
 
 from dmssn.detector import load_detector
-from dmssn.metrics import curves, score
+from dmssn.evaluation import evaluate
+from dmssn.metrics import score
 from dmssn.readers import open_cube, read_cube
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.rendering import render
-from dmssn.saving import save_saliency
+from dmssn.saving import HEAT, save_saliency
 from dmssn.store import Manifest, Scene, write_manifest, write_scene
 from dmssn.viewing import spectra
+from dmssn.viewing.jobs import MOST_WAITING, BusyError, Job, Jobs
+from dmssn.viewing.places import find_scenes
 from dmssn.viewing.starting import start_viewer
 from dmssn.viewing.tiles import Layer
 
@@ -193,9 +209,17 @@ def test_a_pixel_tells_its_region_and_the_regions_mean(served, scene, detected):
     assert (region <= inside.max(axis=0)).all()
 
 
+def test_the_region_of_a_pixel_is_the_one_under_its_middle(served, scene, detected):
+    regions = served.viewer.scene(scene).maps["d0"].regions.region_map
+    for row, column in ((15, 20), (27, 31), (HEIGHT - 1, WIDTH - 1), (38, 1)):
+        told = served.get(f"api/scenes/{scene}/spectrum?row={row}&column={column}&map=d0").json
+        place = int((row + 0.5) / HEIGHT * len(regions)), int((column + 0.5) / WIDTH * len(regions))
+        assert told["region"]["number"] == regions[place]
+
+
 def test_means_are_over_what_the_threshold_parts(served, scene, detected):
     saliency = values_of(served, scene, "saliency-d0", "<u2") / np.float32(65535)
-    threshold = float(np.median(saliency)) + 1e-4
+    threshold = float(saliency[15, 20])  # a pixel at the threshold is salient
     told = finished(served.work(scene, task="means", name="d0", threshold=threshold))
     values = cube_values()
     valid = np.isfinite(values).all(axis=2)
@@ -211,8 +235,44 @@ def test_scores_are_those_of_the_metrics(served, scene, detected):
     got = {metric["name"]: metric["value"] for metric in told["metrics"]}
     for name, value in wanted.items():
         assert got[name] == (None if math.isnan(value) else pytest.approx(value, rel=1e-5)), name
-    recall = curves(saliency.astype(np.float64), object_mask()).recall
-    np.testing.assert_allclose(told["recall"], recall, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_scores_of_a_map_in_a_file_are_those_of_evaluation(tmp_path, unknown):
+    write_cube(tmp_path / "cube.h5")
+    # Of eight bits: every level is a threshold.
+    levels = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+    levels[object_mask()] |= 64
+    Image.fromarray(levels).save(tmp_path / "cube.saliency.png")
+    label = object_mask().astype(np.uint8)
+    if unknown:
+        label[:5] = 255
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(label).save(tmp_path / "masks" / "cube.png")
+    ignore = "set" if unknown else None
+    wanted = evaluate(tmp_path / "cube.saliency.png", tmp_path / "masks", ignore=ignore)
+    (values,) = wanted.scenes.values()
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        scene = server.scenes()["cube.h5"]
+        shown = finished(server.work(scene, task="saved", name="f0"))
+        told = finished(server.work(scene, task="metrics", name="f0"))
+    got = {one["name"]: one["value"] for one in told["metrics"]}
+    assert set(got) == set(values)
+    for name, value in values.items():
+        assert got[name] == (None if math.isnan(value) else pytest.approx(value, rel=1e-6)), name
+    assert told["scoring"] == list(wanted.scoring)
+    counted = label != 255
+    for number in (0, 40, 41, 100, 200):  # 40 is 0.2, of which 51 is a level
+        called = levels >= number / 200 * 255
+        assert shown["above"][number] == called.sum()
+        hits = (called & object_mask() & counted).sum()
+        assert told["precision"][number] == pytest.approx(hits / (called & counted).sum())
+        assert told["recall"][number] == pytest.approx(hits / (object_mask() & counted).sum())
+
+
+def test_a_map_that_was_made_is_there_for_another_page(served, scene, detected):
+    assert "d0" in served.get(f"api/scenes/{scene}").json["made"]
+    assert finished(served.work(scene, task="saved", name="d0")) == detected
 
 
 def test_a_classical_detector_runs_too(served, scene):
@@ -273,8 +333,6 @@ def test_unpacking_is_right_for_chunks_of_any_kind(tmp_path, monkeypatch, chunks
     monkeypatch.setattr(spectra, "AT_ONCE", 0)
     path = write_cube(tmp_path / "cube.h5", chunks=chunks, compression="gzip")
     found = spectra.Spectra(open_cube(path))
-    from dmssn.viewing.jobs import Job
-
     found.unpack(Job("key", lambda job: {}))
     for pixel in ((0, 0), (13, 37), (HEIGHT - 1, WIDTH - 1)):
         np.testing.assert_array_equal(found.at(*pixel), cube_values()[pixel])
@@ -284,10 +342,21 @@ def test_too_little_room_is_told_before_anything_is_unpacked(tmp_path, monkeypat
     monkeypatch.setattr(spectra, "AT_ONCE", 0)
     monkeypatch.setattr(spectra, "room", lambda place: (place, 10))
     path = write_cube(tmp_path / "cube.h5", chunks=(HEIGHT, WIDTH, 1), compression="gzip")
-    from dmssn.viewing.jobs import Job
-
     with pytest.raises(OSError, match="set TMPDIR"):
         spectra.Spectra(open_cube(path)).unpack(Job("key", lambda job: {}))
+
+
+def test_room_for_unpacked_spectra_is_taken_before_they_are_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spectra, "AT_ONCE", 0)
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    path = write_cube(tmp_path / "cube.h5", chunks=(HEIGHT, WIDTH, 1), compression="gzip")
+    found = spectra.Spectra(open_cube(path))
+    with pytest.raises(OSError, match="No space left"):
+        found.unpack(Job("key", lambda job: {}))
+    assert not found.ready
 
 
 def test_a_prepared_scene_is_looked_at_by_its_regions(tmp_path):
@@ -335,6 +404,100 @@ def test_a_cube_that_is_written_anew_is_read_anew(tmp_path):
         path.unlink()
         reply = server.get(f"api/scenes/{scene}")
         assert (reply.status, reply.json) == (422, {"error": "cube.h5: is no longer there"})
+
+
+def test_a_page_of_a_cube_that_was_written_anew_is_told_so(tmp_path):
+    path = write_cube(tmp_path / "cube.h5")
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        address = f"/{TOKEN}/api/scenes/{server.scenes()['cube.h5']}"
+        as_of = {"As-Of": server.raw("GET", address).json["opened"]}
+        pixel = f"{address}/spectrum?row=5&column=6"
+        assert server.raw("GET", pixel, as_of).status == 200
+        path.unlink()
+        write_cube(path, cube_values() + 1)
+        reply = server.raw("GET", pixel, as_of)
+        assert (reply.status, set(reply.json)) == (410, {"error"})
+        now = server.raw("GET", address).json["opened"]
+        assert server.raw("GET", pixel, {"As-Of": now}).status == 200
+
+
+def test_raw_numbers_that_are_written_anew_are_read_anew(tmp_path):
+    lines = ["ENVI", "lines = 4", "samples = 5", "bands = 6", "data type = 4", "interleave = bip"]
+    (tmp_path / "cube.hdr").write_text("\n".join([*lines, "byte order = 0"]))
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        scene = server.scenes()["cube.hdr"]
+        for value in (1, 2):
+            partial = tmp_path / "partial"
+            np.full((4, 5, 6), value, np.float32).tofile(partial)
+            partial.replace(tmp_path / "cube.raw")
+            told = server.get(f"api/scenes/{scene}/spectrum?row=1&column=2").json
+            assert told["spectrum"] == [value] * 6
+
+
+def test_a_job_that_was_stopped_does_not_stand_for_the_next():
+    jobs, going = Jobs(threads=2), threading.Event()
+
+    def work(job):
+        going.wait(60)
+        job.tell("on")
+        return {"done": True}
+
+    first = jobs.start("key", work)
+    assert jobs.start("key", work) is first
+    first.stop()
+    second = jobs.start("key", work)
+    going.set()
+    assert first.ended.wait(60)
+    assert second.ended.wait(60)
+    assert (first.state, second.state) == ("stopped", "done")
+    jobs.close()
+
+
+def test_no_more_jobs_wait_than_are_allowed():
+    jobs, begun, going = Jobs(threads=1), threading.Event(), threading.Event()
+
+    def work(job):
+        begun.set()
+        return {"waited": going.wait(60)}
+
+    try:
+        jobs.start("at work", work)
+        assert begun.wait(60)
+        for number in range(MOST_WAITING):
+            jobs.start(number, work)
+        with pytest.raises(BusyError):
+            jobs.start("one more", work)
+    finally:
+        going.set()
+        jobs.close()
+
+
+def test_layers_that_are_too_many_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("dmssn.viewing.scenes.KEPT_BYTES", 3 * HEIGHT * WIDTH)
+    write_cube(tmp_path / "cube.h5")
+    with serving(start_viewer(tmp_path, opener=open_cube)) as server:
+        scene = server.scenes()["cube.h5"]
+        kept = []
+        for layer in ("colour", "band-1", "band-2"):
+            finished(server.work(scene, task="layer", name=layer))
+        for layer in ("colour", "band-1", "band-2"):
+            kept.append(server.get(f"api/scenes/{scene}/tiles/{layer}/0/0/0").status)
+        assert kept == [200, 404, 200]
+        finished(server.work(scene, task="layer", name="band-1"))
+        assert server.get(f"api/scenes/{scene}/tiles/band-1/0/0/0").status == 200
+
+
+def test_scenes_beyond_the_most_that_are_listed_are_told(tmp_path, monkeypatch):
+    for number in range(3):
+        write_cube(tmp_path / f"{number}.h5")
+    monkeypatch.setattr("dmssn.viewing.places.MOST_SCENES", 2)
+    found = find_scenes(tmp_path)
+    assert ([entry.name for entry in found.entries], found.more) == (["0.h5", "1.h5"], True)
+
+
+def test_the_heat_of_the_page_is_that_of_saved_pictures():
+    code = (files("dmssn.viewing") / "page" / "picture.js").read_text()
+    assert f"HEAT = {HEAT.tolist()};" in code
 
 
 def test_a_scene_that_was_closed_for_others_is_freed(tmp_path):

@@ -4,14 +4,15 @@ Letters: H rows, W columns.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.cube import RowSource
+from dmssn.readers.given import CubeLike, as_source, is_cube
 from dmssn.regions import RegionCube
 
 Kind = Literal["network", "classical"]
@@ -54,22 +55,43 @@ class Detector(ABC):
     parameters: int
     settings: Mapping[str, Any]
 
-    def __call__(self, cube: RowSource) -> NDArray[np.float32]:
-        """Saliency of each pixel.
+    # A path or an array can be iterated over, too; the first form that fits counts.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, cube: CubeLike
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def __call__(self, cube: Iterable[CubeLike]) -> Iterator[NDArray[np.float32]]: ...
+
+    def __call__(
+        self, cube: CubeLike | Iterable[CubeLike]
+    ) -> NDArray[np.float32] | Iterator[NDArray[np.float32]]:
+        """Saliency of each pixel of a cube, or of one cube after the other.
 
         Args:
-            cube: In memory or in a file (``dmssn.readers.open_cube``), which is read a block of
-                rows at a time: once, or once for each size of a network that has several. Any
-                size; any number of bands, of which a network needs 3.
+            cube: A ``Cube``; a path, or a file that ``dmssn.readers.open_cube`` opened, which is
+                read a block of rows at a time: once, or once for each size of a network that has
+                several; an array of shape (H, W, B), or an xarray DataArray. Any size; any number
+                of bands, of which a network needs 3. Or any iterable of these.
 
         Returns:
-            Float32 of shape (H, W) in [0, 1]; 0 where a pixel is invalid.
+            Float32 of shape (H, W) in [0, 1]; 0 where a pixel is invalid. Of an iterable, an
+            iterator over such maps: a cube is asked for, and its map made, when the map is.
 
         Raises:
+            FileNotFoundError: There is no such file.
             ValueError: The cube has too few bands, or no valid pixel; or its file is damaged.
             MemoryError: The device has too little memory.
         """
-        return self.detect(cube).saliency
+        if is_cube(cube):
+            return self.detect(as_source(cube)).saliency
+        if not isinstance(cube, Iterable):
+            raise TypeError(
+                f"a detector takes a cube, a path, an array or several of them, got "
+                f"{type(cube).__name__}"
+            )
+        return (self.detect(as_source(one)).saliency for one in cube)
 
     @abstractmethod
     def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,23 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.files import replacing
-from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES
-from dmssn.pictures import PICTURE_SUFFIXES
+from dmssn.map_files import Given, find_maps, find_masks, given, match_names, pair_lone
 from dmssn.progress import track
 from dmssn.scene_manifest import attributes_by_scene
 from dmssn.scoring import Scoring, score_files
 from dmssn.workers import cores
 
-MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
-OWN_MARK = ".saliency"
-"""Between the name and the suffix of the maps that ``dmssn predict`` writes."""
-EVER_MORE_EXACT = (".png", ".tif", ".npy")
-"""Where a folder holds several files of one such map, the last of these counts."""
-
 NONE = "none"
 """Stands for the scenes that have no attribute."""
-
-FileOrFolder = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -113,8 +103,8 @@ class Evaluation:
 
 
 def evaluate(
-    maps: FileOrFolder | Sequence[FileOrFolder],
-    masks: FileOrFolder | Sequence[FileOrFolder],
+    maps: Given,
+    masks: Given,
     *,
     mask_key: str | None = None,
     crop_key: str | None = None,
@@ -128,8 +118,11 @@ def evaluate(
     Args:
         maps: Folders or files: ``NAME.saliency.png`` as ``dmssn predict`` writes them, or
             ``NAME.png`` of any program; ``.npy`` and TIFF too. In a folder that holds maps marked
-            ``.saliency``, nothing else counts.
-        masks: Folders or files: pictures, or `.npz` and `.mat` files of variables.
+            ``.saliency``, nothing else counts. Or names and maps, each a file or an array of shape
+            (H, W), float in [0, 1]; or one array, which goes with the one mask.
+        masks: Folders or files: pictures, or `.npz` and `.mat` files of variables. Or names and
+            masks, each a file or an array of shape (H, W), not 0 where a pixel is salient; or one
+            array.
         mask_key: Variable that is the mask; by default the only one of shape (H, W). With a key,
             only `.npz` and `.mat` files count.
         crop_key: Variable of row start, row stop, column start, column stop: only the pixels
@@ -144,7 +137,14 @@ def evaluate(
     Raises:
         FileNotFoundError: A folder or file is not there.
         SettingError: A file has no variable of the given key, or the size is less than 2.
-        ValueError: Names do not match one to one, or a file cannot be scored.
+        ValueError: Names do not match one to one, or a map or mask cannot be scored.
+
+    Example:
+        >>> saliency = np.array([[0.1, 0.2], [0.9, 0.4]])
+        >>> mask = np.array([[False, False], [True, True]])
+        >>> found = evaluate(saliency, mask)
+        >>> round(found.mean["roc_auc"], 3), round(found.mean["mean_absolute_error"], 3)
+        (1.0, 0.25)
     """
     scoring = Scoring(
         size=size,
@@ -154,14 +154,16 @@ def evaluate(
         mask_key=mask_key,
         crop_key=crop_key,
     )
-    map_files = find_maps(_listed(maps))
-    mask_files = find_masks(_listed(masks), scoring)
-    match_names(map_files, mask_files)
+    variables = bool(mask_key or crop_key)
+    found = given(maps, find_maps)
+    truths = given(masks, lambda paths: find_masks(paths, variables=variables))
+    found, truths = pair_lone(found, truths)
+    match_names(found, truths)
     # numpy and scipy leave the interpreter free for most of a scene.
     with ThreadPoolExecutor(cores()) as pool:
         jobs = {
-            name: pool.submit(score_files, map_files[name], mask_files[name], scoring)
-            for name in sorted(map_files)
+            name: pool.submit(score_files, found[name], truths[name], scoring)
+            for name in sorted(found)
         }
         try:
             results = {
@@ -171,109 +173,8 @@ def evaluate(
             pool.shutdown(wait=False, cancel_futures=True)
     notes = tuple(note for _, note in results.values() if note)
     scenes = {name: values for name, (values, _) in results.items()}
-    return Evaluation(scenes, notes, attributes_of(mask_files), tuple(scoring.said))
-
-
-def _listed(paths: FileOrFolder | Sequence[FileOrFolder]) -> list[Path]:
-    if isinstance(paths, (str, os.PathLike)):
-        return [Path(paths)]
-    return [Path(path) for path in paths]
-
-
-def find_maps(paths: Sequence[Path]) -> dict[str, Path]:
-    """Saliency maps by the name of their scene.
-
-    Args:
-        paths: As ``evaluate`` takes them.
-
-    Raises:
-        FileNotFoundError: A path is not there.
-        ValueError: There is no map, or a scene has two.
-    """
-    named: list[tuple[str, Path]] = []
-    for path in paths:
-        files = _files(path, MAP_SUFFIXES)
-        marked = [file for file in files if file.stem.endswith(OWN_MARK)]
-        one_each = {file.stem: file for file in sorted(marked, key=_exactness)}
-        named += [(file.stem.removesuffix(OWN_MARK), file) for file in one_each.values() or files]
-    return _once("saliency map", named, paths, MAP_SUFFIXES)
-
-
-def _exactness(file: Path) -> int:
-    suffix = file.suffix.lower()
-    return EVER_MORE_EXACT.index(suffix) if suffix in EVER_MORE_EXACT else -1
-
-
-def find_masks(paths: Sequence[Path], scoring: Scoring) -> dict[str, Path]:
-    """Masks by the name of their scene; errors as of ``find_maps``."""
-    suffixes = VARIABLE_SUFFIXES if scoring.mask_key or scoring.crop_key else MASK_SUFFIXES
-    named = [(file.stem, file) for path in paths for file in _files(path, suffixes)]
-    return _once("mask", named, paths, suffixes)
-
-
-def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The file itself, or those of the folder that have such a suffix."""
-    if path.is_dir():
-        return [
-            file
-            for file in sorted(path.iterdir())
-            if file.suffix.lower() in suffixes and not file.name.startswith(".")
-        ]
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file or folder")
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"{path}: expected a file ending in {', '.join(suffixes)}")
-    return [path]
-
-
-def _once(
-    what: str, named: list[tuple[str, Path]], paths: Sequence[Path], suffixes: tuple[str, ...]
-) -> dict[str, Path]:
-    """Files by name, or an error if there are none or a name has two."""
-    found: dict[str, Path] = {}
-    for name, file in named:
-        if found.setdefault(name, file) != file:
-            raise ValueError(f"two files for the {what} of {name}: {found[name]} and {file}")
-    if not found:
-        where = ", ".join(map(str, paths))
-        raise ValueError(f"no {what} in {where}; looked for files ending in {', '.join(suffixes)}")
-    return found
-
-
-def match_names(
-    first: Mapping[str, Path],
-    masks: Mapping[str, Path],
-    what: str = "saliency map",
-    *,
-    same_file: bool = False,
-) -> None:
-    """Refuse names that are only on one side, all of them at once, and masks taken for maps.
-
-    Args:
-        first: What is to have masks, by the name of its scene.
-        masks: Masks likewise.
-        what: What the first are.
-        same_file: Whether one file may hold both.
-
-    Raises:
-        ValueError: There are such names.
-    """
-    short = what.split()[-1]
-    parts = [
-        f"no {kind} for {', '.join(sorted(names))}"
-        for kind, names in (
-            (what, masks.keys() - first.keys()),
-            ("mask", first.keys() - masks.keys()),
-        )
-        if names
-    ]
-    if parts:
-        raise ValueError(
-            f"each {short} needs a mask of its name, and each mask a {short}: {'; '.join(parts)}"
-        )
-    for name, path in first.items():
-        if not same_file and path.samefile(masks[name]):
-            raise ValueError(f"{path} is taken for the {short} and for the mask of {name}")
+    files = {name: path for name, path in truths.items() if isinstance(path, Path)}
+    return Evaluation(scenes, notes, attributes_of(files), tuple(scoring.said))
 
 
 def attributes_of(masks: Mapping[str, Path]) -> dict[str, list[str]]:

@@ -24,6 +24,9 @@ MASK_SUFFIXES = (*PICTURE_SUFFIXES, *VARIABLE_SUFFIXES)
 WHITE = 128 / 255
 """A picture is salient from this part of its full scale up; JPEG masks hold every level."""
 
+IN_MEMORY = "the mask"
+"""What one without a file is called in messages."""
+
 Shape = tuple[int, ...]
 
 
@@ -44,23 +47,18 @@ def read_mask(path: Path, key: str | None = None) -> NDArray[np.bool_]:
         ValueError: The file is damaged, what it holds is no mask or leaves open what is salient,
             or more than one variable could be it.
     """
-    if path.suffix.lower() in VARIABLE_SUFFIXES:
-        values = _variable(path, key)
-        if (values < 0).any():
-            raise ValueError(
-                f"{path}: a mask holds no numbers below 0, this one {values.min():g}; if a number "
-                "means not known, pass it as --ignore"
-            )
-        return values.astype(np.bool_)
-    if key is not None:
-        raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
-    levels = read_grey(path)
-    if levels.dtype.kind == "u" and np.array_equal(np.unique(levels), (0, 1, 255)):
-        raise ValueError(
-            f"{path}: levels 0, 1 and 255: if 255 means not known, pass --ignore 255, else save "
-            "the mask as black and white"
-        )
-    return _salient_levels(path, levels)
+    values, as_picture = _read(path, key)
+    return _mask(path, values, as_picture=as_picture)
+
+
+def as_mask(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """A mask that is in memory, as ``read_mask`` has it: unsigned numbers are those of a picture.
+
+    Raises:
+        ValueError: It is no mask, or leaves open what is salient.
+    """
+    _check(IN_MEMORY, values)
+    return _mask(IN_MEMORY, values, as_picture=values.dtype.kind in "bu")
 
 
 def read_label(
@@ -83,18 +81,58 @@ def read_label(
         SettingError: It has no such variable.
         ValueError: The file is damaged, or holds other numbers.
     """
+    values, as_picture = _read(path, key)
+    return _label(path, values, ignore, as_picture=as_picture)
+
+
+def as_label(
+    values: NDArray[Any], *, ignore: int | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """A mask that is in memory, as ``read_label`` has it: unsigned numbers are those of a picture.
+
+    Raises:
+        ValueError: It is no mask.
+    """
+    _check(IN_MEMORY, values)
+    return _label(IN_MEMORY, values, ignore, as_picture=values.dtype.kind in "bu")
+
+
+def _read(path: Path, key: str | None) -> tuple[NDArray[Any], bool]:
+    """The numbers of a mask, and whether they are levels of a picture."""
     if path.suffix.lower() in VARIABLE_SUFFIXES:
-        values = _variable(path, key)
+        return _variable(path, key), False
+    if key is not None:
+        raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
+    return read_grey(path), True
+
+
+def _mask(where: object, values: NDArray[Any], *, as_picture: bool) -> NDArray[np.bool_]:
+    if not as_picture:
+        if (values < 0).any():
+            raise ValueError(
+                f"{where}: a mask holds no numbers below 0, this one {values.min():g}; if a number "
+                "means not known, pass it as --ignore"
+            )
+        return values.astype(np.bool_)
+    if values.dtype.kind == "u" and np.array_equal(np.unique(values), (0, 1, 255)):
+        raise ValueError(
+            f"{where}: levels 0, 1 and 255: if 255 means not known, pass --ignore 255, else save "
+            "the mask as black and white"
+        )
+    return _salient_levels(where, values)
+
+
+def _label(
+    where: object, values: NDArray[Any], ignore: int | None, *, as_picture: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    if as_picture:
+        number = _ignored(values) if ignore is None else ignore
+        counted = np.ones(values.shape, np.bool_) if number is None else values != number
+        known = np.where(counted, values, np.zeros_like(values))
+        mask = _salient_levels(where, known)
+    else:
         counted = np.asarray(values != (-1 if ignore is None else ignore))
         mask = np.asarray((values != 0) & counted)
-    else:
-        if key is not None:
-            raise ValueError(f"{path}: a picture has no variable {key!r}; leave the key out")
-        levels = read_grey(path)
-        number = _ignored(levels) if ignore is None else ignore
-        counted = np.ones(levels.shape, np.bool_) if number is None else levels != number
-        known = np.where(counted, levels, np.zeros_like(levels))
-        mask = _salient_levels(path, known)
     return mask, None if counted.all() else counted
 
 
@@ -130,20 +168,20 @@ def read_crop(path: Path, key: str, shape: tuple[int, int]) -> tuple[slice, slic
     return slice(top, bottom), slice(left, right)
 
 
-def _salient_levels(path: Path, levels: NDArray[Any]) -> NDArray[np.bool_]:
+def _salient_levels(where: object, levels: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a picture is salient, or an error if its levels leave that open."""
     if np.isin(levels, (0, 1)).all():
         return levels.astype(np.bool_)
     if not np.issubdtype(levels.dtype, np.unsignedinteger):
         raise ValueError(
-            f"{path}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}, from "
+            f"{where}: a mask holds 0 and 1 or 0 to 255, this one {levels.dtype}, from "
             f"{levels.min()} to {levels.max()}; if a number means not known, pass it as --ignore"
         )
     full = np.iinfo(levels.dtype).max
     mask: NDArray[np.bool_] = levels >= WHITE * full
     if not mask.any():
         raise ValueError(
-            f"{path}: levels up to {levels.max()} of {full}, neither 0 and 1 nor 0 and {full}; "
+            f"{where}: levels up to {levels.max()} of {full}, neither 0 and 1 nor 0 and {full}; "
             "save the mask as black and white"
         )
     return mask
@@ -153,13 +191,17 @@ def _variable(path: Path, key: str | None) -> NDArray[Any]:
     """The numbers of a mask, shape (H, W)."""
     name = _mask_name(path) if key is None else key
     values = _read_variable(path, name)
-    if values.ndim != 2 or values.dtype.kind not in "biuf":
+    _check(f"{path}: {name!r}", values)
+    return values
+
+
+def _check(where: str, values: NDArray[Any]) -> None:
+    if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "biuf":
         raise ValueError(
-            f"{path}: a mask is numbers of shape (H, W), {name!r} is {values.dtype} {values.shape}"
+            f"{where}: a mask is numbers of shape (H, W), this is {values.dtype} {values.shape}"
         )
     if np.isnan(values).any():
-        raise ValueError(f"{path}: the mask {name!r} holds NaN")
-    return values
+        raise ValueError(f"{where}: the mask holds NaN")
 
 
 def _mask_name(path: Path) -> str:

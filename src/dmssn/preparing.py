@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from dmssn import moments
 from dmssn.config import MixtureConfig, PrepareConfig
 from dmssn.cube import RowSource
+from dmssn.readers.given import CubeLike, as_source
 from dmssn.regions import OUTSIDE, RegionCube, connected_regions, region_means
 from dmssn.resample import OVERLAP, axis_weights, covered, wavelength_weights
 from dmssn.surveying import Survey, survey
@@ -43,7 +44,7 @@ class Statistics(NamedTuple):
 
 
 def prepare(
-    cube: RowSource,
+    cube: CubeLike,
     config: PrepareConfig | None = None,
     statistics: Statistics | None = None,
 ) -> RegionCube:
@@ -53,7 +54,8 @@ def prepare(
     neighbours and come out as ``OUTSIDE``; constant bands come out constant.
 
     Args:
-        cube: In memory or in a file; any number of bands.
+        cube: A ``Cube``, a path, an array of shape (H, W, B) or an xarray DataArray; any number of
+            bands.
         config: Size, statistics, mixture, and which pixels share one spectrum.
         statistics: The training scenes' statistics, needed when ``config.statistics`` is
             "data set"; without them the cube's own are used.
@@ -66,7 +68,7 @@ def prepare(
             units.
     """
     config = config or PrepareConfig()
-    return homogenize(survey(cube, config.size), config, statistics)
+    return homogenize(survey(as_source(cube), config.size), config, statistics)
 
 
 def homogenize(

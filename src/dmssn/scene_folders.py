@@ -25,6 +25,7 @@ from dmssn.rendering import render
 from dmssn.scene_manifest import MANIFEST
 from dmssn.scenes import Scene
 from dmssn.scenes.attributes import ATTRIBUTES
+from dmssn.scenes.backgrounds import AERIAL
 from dmssn.scenes.benchmark import SCENES, SIDE, benchmark_request, benchmark_scene
 from dmssn.scenes.kept import FORMAT, KeptScene, SceneRequest, stored_type
 from dmssn.scenes.spectra import Stream, spectra_of
@@ -32,8 +33,6 @@ from dmssn.store import read_begun, write_json
 from dmssn.workers import in_order
 
 SPLITS = ("train", "val", "test")
-AERIAL = ("patchwork", "coast")
-"""Backgrounds that are seen from the air."""
 GLARE_RANGE = 0.05
 """Least glare of a scene that has any, over the largest: as many scenes of each octave."""
 

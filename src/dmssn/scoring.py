@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import SettingError
-from dmssn.masks import read_crop, read_label, read_mask
+from dmssn.map_files import FileOrArray
+from dmssn.masks import IN_MEMORY, as_label, as_mask, read_crop, read_label, read_mask
 from dmssn.metrics import Curves, published_score, score, score_and_curves, stretched
-from dmssn.pictures import PICTURE_SUFFIXES, read_grey
+from dmssn.pictures import PICTURE_SUFFIXES
 from dmssn.resample import resize
+from dmssn.saliency_maps import as_saliency, read_saliency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,8 @@ class Pair(NamedTuple):
     note: str = ""
 
 
-def read_pair(map_file: Path, mask_file: Path, scoring: Scoring) -> Pair:
-    """Read a map and its mask, and bring both to what is scored.
+def read_pair(map_file: FileOrArray, mask_file: FileOrArray, scoring: Scoring) -> Pair:
+    """Read a map and its mask, or take those in memory, and bring both to what is scored.
 
     Raises:
         FileNotFoundError: A file is not there.
@@ -97,13 +99,14 @@ def read_pair(map_file: Path, mask_file: Path, scoring: Scoring) -> Pair:
     """
     mask, counted = read_truth(mask_file, scoring)
     window = None
-    if scoring.crop_key is not None:
+    if scoring.crop_key is not None and isinstance(mask_file, Path):
         window = read_crop(mask_file, scoring.crop_key, (mask.shape[0], mask.shape[1]))
-    return pair_with(map_file, mask, counted, scoring, mask_name=str(mask_file), window=window)
+    name = str(mask_file) if isinstance(mask_file, Path) else IN_MEMORY
+    return pair_with(map_file, mask, counted, scoring, mask_name=name, window=window)
 
 
 def pair_with(
-    map_file: Path,
+    map_file: FileOrArray,
     mask: NDArray[np.bool_],
     counted: NDArray[np.bool_] | None,
     scoring: Scoring,
@@ -114,7 +117,7 @@ def pair_with(
     """Read a map, and bring it and a truth to what is scored.
 
     Args:
-        map_file: The map.
+        map_file: The map, or its file.
         mask: Bool of shape (H, W), True is salient.
         counted: Likewise, False where the truth is not known; None when it is everywhere.
         scoring: How they are compared.
@@ -125,36 +128,46 @@ def pair_with(
         FileNotFoundError: There is no such map.
         ValueError: As ``read_pair``.
     """
-    saliency = read_saliency(map_file)
     notes = []
-    if map_file.suffix.lower() in PICTURE_SUFFIXES and saliency.max() == 1 / 255:
-        notes.append(f"{map_file}: no level above 1 of 255; if its 1 means salient, save it as 255")
+    if isinstance(map_file, Path):
+        saliency, name = read_saliency(map_file), str(map_file)
+    else:
+        saliency, name = as_saliency(map_file), "the map"
+    picture = isinstance(map_file, Path) and map_file.suffix.lower() in PICTURE_SUFFIXES
+    if picture and saliency.max() == 1 / 255:
+        notes.append(f"{name}: no level above 1 of 255; if its 1 means salient, save it as 255")
     if counted is not None and not mask.any():
         notes.append(f"{mask_name}: no pixel is salient once those {scoring.ignored} are left out")
     if saliency.shape != mask.shape and (scoring.size is None or window is not None):
         wanted = "a map has the size of its mask, or both are scored at one --size"
         if window is not None:
             wanted = "with --crop-key a map has the size of its whole mask"
-        raise ValueError(f"{map_file} is {_size(saliency)}, {mask_name} is {_size(mask)}; {wanted}")
+        raise ValueError(f"{name} is {_size(saliency)}, {mask_name} is {_size(mask)}; {wanted}")
     if window is not None:
         saliency, mask = saliency[window], mask[window]
         counted = None if counted is None else counted[window]
     try:
         pair = Pair(*brought(saliency, mask, counted, scoring))
     except ValueError as error:
-        raise ValueError(f"{map_file}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
     if mask.any() and not pair.mask.any():
         notes.append(f"{mask_name}: what is salient is too small to be so at {_size(pair.mask)}")
     return pair._replace(note="; ".join(notes))
 
 
 def read_truth(
-    mask_file: Path, scoring: Scoring
+    mask_file: FileOrArray, scoring: Scoring
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
     """A mask, whole and at its own size, and which of its pixels count; None when all do."""
+    number = None if scoring.ignore == "set" else scoring.ignore
+    if not isinstance(mask_file, Path):
+        if scoring.mask_key is not None or scoring.crop_key is not None:
+            raise SettingError("mask_key and crop_key are of files; masks in memory have no keys")
+        if scoring.ignore is None:
+            return as_mask(mask_file), None
+        return as_label(mask_file, ignore=number)
     if scoring.ignore is None:
         return read_mask(mask_file, scoring.mask_key), None
-    number = None if scoring.ignore == "set" else scoring.ignore
     return read_label(mask_file, scoring.mask_key, ignore=number)
 
 
@@ -240,7 +253,9 @@ def _published(pair: Pair, scoring: Scoring) -> dict[str, float]:
     return published_score(pair.saliency, pair.mask, pair.counted)
 
 
-def score_files(map_file: Path, mask_file: Path, scoring: Scoring) -> tuple[dict[str, float], str]:
+def score_files(
+    map_file: FileOrArray, mask_file: FileOrArray, scoring: Scoring
+) -> tuple[dict[str, float], str]:
     """Metrics of one scene, and a note on its map or nothing.
 
     Raises:
@@ -252,38 +267,8 @@ def score_files(map_file: Path, mask_file: Path, scoring: Scoring) -> tuple[dict
     try:
         return score_pair(pair, scoring), pair.note
     except ValueError as error:
-        raise ValueError(f"{map_file}: {error}") from None
-
-
-def read_saliency(path: Path) -> NDArray[np.float64]:
-    """Read a saliency map of shape (H, W): 8 bit / 255, 16 bit / 65535, or float as it is.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or empty, or its shape or type is none of these.
-    """
-    levels = _read_npy(path) if path.suffix.lower() == ".npy" else read_grey(path)
-    if levels.ndim != 2 or levels.size == 0:
-        raise ValueError(f"{path}: a saliency map has shape (H, W), this one {levels.shape}")
-    if levels.dtype == np.bool_:
-        return levels.astype(np.float64)
-    if path.suffix.lower() != ".npy" and levels.dtype in (np.uint8, np.uint16):
-        return levels.astype(np.float64) / np.iinfo(levels.dtype).max
-    if not np.issubdtype(levels.dtype, np.floating):
-        raise ValueError(
-            f"{path}: a saliency map is an 8 or 16 bit picture or float in [0, 1], "
-            f"this one is {levels.dtype}"
-        )
-    return levels.astype(np.float64)
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (FileNotFoundError, PermissionError, MemoryError):
-        raise
-    except Exception as error:  # numpy raises nearly anything on a damaged file
-        raise ValueError(f"{path}: not an array that can be read: {error}") from error
+        name = map_file if isinstance(map_file, Path) else "the map"
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _size(values: NDArray[Any]) -> str:

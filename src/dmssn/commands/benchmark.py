@@ -9,6 +9,7 @@ Examples:
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,8 +21,7 @@ from dmssn.config import SettingError
 
 if TYPE_CHECKING:
     from dmssn.judging.results import Results
-    from dmssn.judging.sets import JudgedSet
-    from dmssn.scoring import Scoring
+    from dmssn.judging.sets import Reading
 
 NONE = "none"
 """In place of detectors: maps of other programs alone are compared."""
@@ -91,9 +91,10 @@ def main(
         raise SettingError(f"--workers must be at least 1, got {workers}")
     from dmssn.detector import detector_names
     from dmssn.devices import choose_device
-    from dmssn.judging.benchmark import benchmark
+    from dmssn.judging.comparing import compare
     from dmssn.judging.contestants import contestants
     from dmssn.judging.running import Machine
+    from dmssn.judging.sets import Sources, judged_set
     from dmssn.scoring import Scoring
 
     choose_device(device, threads)
@@ -107,10 +108,10 @@ def main(
         mask_key=mask_key,
         crop_key=crop_key,
     )
-    judged = _judged(scenes, cubes, masks, prepared, split, scoring, options)
+    sources = Sources(scenes=scenes, cubes=cubes, masks=masks, prepared=prepared, split=split)
     try:
-        results = benchmark(
-            judged,
+        results = compare(
+            judged_set(sources, _reading(options), scoring),
             entrants,
             output,
             Machine(workers=workers, threads=threads, device=device),
@@ -123,47 +124,16 @@ def main(
     return _tell(results, output, as_json=json)
 
 
-def _judged(
-    scenes: Path | None,
-    cubes: tuple[Path, ...],
-    masks: tuple[Path, ...],
-    prepared: Path | None,
-    split: Literal["train", "val", "test"] | None,
-    scoring: "Scoring",
-    options: CubeOptions,
-) -> "JudgedSet":
-    """The scenes, however they were given; an option that says nothing of them is refused."""
-    from dmssn.datasets.catalogue import data_set
-    from dmssn.judging.sets import scenes_of_files, scenes_of_prepared, scenes_of_set
+def _reading(options: CubeOptions) -> "Reading":
+    from dmssn.judging.sets import Reading
 
-    if bool(cubes) != bool(masks):
-        raise SettingError(
-            f"--cubes and --masks go together; {'--masks' if cubes else '--cubes'} is missing"
-        )
-    given = {"a folder of scenes": scenes, "--cubes and --masks": cubes, "--prepared": prepared}
-    if len(ways := [way for way, value in given.items() if value]) != 1:
-        got = f"not {' as well as '.join(ways)}" if ways else "none is given"
-        raise SettingError(f"pass one of {', '.join(given)}; {got}")
-    if scenes is None and split is not None:
-        raise SettingError("--split is of a folder of scenes in the layout of a data set")
-    if prepared is not None:
-        truth = (scoring.mask_key, scoring.crop_key, scoring.ignore)
-        if options != CubeOptions() or any(value is not None for value in truth):
-            raise SettingError(
-                f"--prepared {prepared}: its cubes and masks were read when it was prepared; leave "
-                "out the options for reading them"
-            )
-        return scenes_of_prepared(prepared, scoring)
-    if scenes is None:
-        read_as = _read_as(options)
-        return scenes_of_files(cubes, masks, scoring, open_cube=options.open, read_as=read_as)
-    if options.set is None and options != CubeOptions(orientation=options.orientation):
-        raise SettingError(
-            f"{scenes}: the cubes of a set are read as its layout says; for other options pass "
-            "--cubes and --masks"
-        )
-    kind = data_set(options.set or "folder")
-    return scenes_of_set(kind, scenes, split or "test", scoring, options.orientation or "auto")
+    return Reading(
+        open_cube=options.open,
+        read_as=_read_as(options),
+        plain=replace(options, set=None, orientation=None) == CubeOptions(),
+        data_set=options.set,
+        orientation=options.orientation,
+    )
 
 
 def _read_as(options: CubeOptions) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 
 from dmssn.config import PrepareConfig, SettingError
 from dmssn.detector import header_of, is_classical, sizes_of
-from dmssn.evaluation import find_maps
 from dmssn.judging.contestants import Contestant
 from dmssn.judging.scenes import FileScene
 from dmssn.judging.sets import JudgedSet
+from dmssn.map_files import find_maps
 from dmssn.predicting import require_units
 from dmssn.recipes import from_table, to_table
 from dmssn.store import Manifest

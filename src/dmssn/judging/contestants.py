@@ -1,12 +1,17 @@
 """What is to be compared, as it is asked for: detectors, and folders of maps of other programs."""
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dmssn.config import SettingError
-from dmssn.detector import find_checkpoint, identity, is_classical, split_settings
+from dmssn.detector import detector_names, find_checkpoint, identity, is_classical, split_settings
+
+OneDetector = str | os.PathLike[str]
+Detectors = OneDetector | Sequence[OneDetector] | Mapping[str, OneDetector]
+"""Detectors as ``load_detector`` takes them: one, several, or each under a name."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,43 @@ def contestants(detectors: Sequence[str], maps: Sequence[str]) -> list[Contestan
         if not Path(folder).is_dir():
             raise SettingError(f"--maps {word}: there is no folder {folder}")
         found.append(Contestant(name, maps=Path(folder)))
+    return distinct(found)
+
+
+def named(
+    detectors: Detectors | None, maps: Mapping[str, str | os.PathLike[str]]
+) -> list[Contestant]:
+    """Understand what is asked for in Python, where names, detectors and folders come apart.
+
+    Args:
+        detectors: As ``load_detector`` takes them, one or several, or names and them; None for all
+            that come with the package.
+        maps: Names and folders.
+
+    Raises:
+        SettingError: As ``contestants``.
+    """
+    if detectors is None:
+        detectors = detector_names()
+    if isinstance(detectors, (str, os.PathLike)):
+        detectors = [detectors]
+    if isinstance(detectors, Mapping):
+        found = [_entry(str(name), os.fspath(one)) for name, one in detectors.items()]
+    else:
+        found = [_entry("", os.fspath(one)) for one in detectors]
+    for name, folder in maps.items():
+        if not Path(folder).is_dir():
+            raise SettingError(f"maps of {name}: there is no folder {folder}")
+        found.append(Contestant(name, maps=Path(folder)))
+    return distinct(found)
+
+
+def distinct(found: list[Contestant]) -> list[Contestant]:
+    """Entries as they are, if there are any and none is taken for another.
+
+    Raises:
+        SettingError: There is nothing, or two have one name.
+    """
     if not found:
         raise SettingError("nothing to compare; pass --detectors, --maps or both")
     first: dict[str, str] = {}
@@ -77,6 +119,11 @@ def _detector(word: str) -> Contestant:
     # In `local-rx:inner=5` the sign belongs to a setting; a file's name may hold one, too.
     if not is_named or ":" in name or _exists(word):
         name, text = "", word
+    return _entry(name, text)
+
+
+def _entry(name: str, text: str) -> Contestant:
+    """A detector under a name, or under its own."""
     identity(text)  # an error here is one of the option, before any work
     if not name:
         name = text if is_classical(text) else find_checkpoint(text)[0]

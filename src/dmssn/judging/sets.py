@@ -5,16 +5,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from dmssn.config import Orientation, OrientationChoice
+from dmssn.config import Orientation, OrientationChoice, SettingError
 from dmssn.cube import RowSource
 from dmssn.cube_lists import expand
-from dmssn.datasets.catalogue import DATA_SETS
+from dmssn.datasets.catalogue import DATA_SETS, data_set
 from dmssn.datasets.data_set import DataSet, SceneFiles, Split
 from dmssn.datasets.finding import find_scenes
 from dmssn.datasets.opening import open_scene
 from dmssn.datasets.orienting import settle
-from dmssn.evaluation import attributes_of, find_masks, match_names
+from dmssn.evaluation import attributes_of
 from dmssn.judging.scenes import FileScene, JudgedScene, PreparedScene
+from dmssn.map_files import find_masks, match_names
 from dmssn.readers.stored import cube_name
 from dmssn.scoring import Scoring
 from dmssn.store import Manifest, PreparedSet
@@ -39,6 +40,104 @@ class JudgedSet:
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: Sequence[str] = ()
     prepared: Manifest | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where scenes may come from; one of the first three ways.
+
+    Attributes:
+        scenes: Folder of a data set's copy.
+        cubes: Cubes, or folders of them, with masks.
+        masks: Masks, or folders of them, with cubes.
+        prepared: A prepared set.
+        split: Whose scenes of a data set.
+
+    Raises:
+        SettingError: None or several are given, or something that does not belong to it.
+    """
+
+    scenes: Path | None = None
+    cubes: Sequence[Path] = ()
+    masks: Sequence[Path] = ()
+    prepared: Path | None = None
+    split: Split | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what says nothing, or too much."""
+        if bool(self.cubes) != bool(self.masks):
+            raise SettingError(
+                "--cubes and --masks go together; "
+                f"{'--masks' if self.cubes else '--cubes'} is missing"
+            )
+        given = {
+            "a folder of scenes": self.scenes,
+            "--cubes and --masks": self.cubes,
+            "--prepared": self.prepared,
+        }
+        if len(ways := [way for way, value in given.items() if value]) != 1:
+            got = f"not {' as well as '.join(ways)}" if ways else "none is given"
+            raise SettingError(f"pass one of {', '.join(given)}; {got}")
+        if self.scenes is None and self.split is not None:
+            raise SettingError("--split is of a folder of scenes in the layout of a data set")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How cubes in files are to be understood.
+
+    Attributes:
+        open_cube: Opens one cube; can be pickled.
+        read_as: What that depends on, in words.
+        plain: Whether nothing is said of it, but perhaps the data set and its orientation.
+        data_set: Whose layout a folder of scenes has; None for one's own.
+        orientation: How stored cubes are turned; None where that is to be found out.
+    """
+
+    open_cube: Callable[[Path], RowSource]
+    read_as: str = ""
+    plain: bool = True
+    data_set: str | None = None
+    orientation: Orientation | None = None
+
+
+def judged_set(sources: Sources, reading: Reading, scoring: Scoring) -> JudgedSet:
+    """The scenes, wherever they come from.
+
+    Raises:
+        SettingError: Something is said of reading that does not apply, or there is no such set.
+        FileNotFoundError: A file is not there.
+        ValueError: There is no scene, or not all of it.
+    """
+    if sources.prepared is not None:
+        truth = (scoring.mask_key, scoring.crop_key, scoring.ignore)
+        how = (reading.data_set, reading.orientation, *truth)
+        if not reading.plain or any(value is not None for value in how):
+            raise SettingError(
+                f"--prepared {sources.prepared}: its cubes and masks were read when it was "
+                "prepared; leave out the options for reading them"
+            )
+        return scenes_of_prepared(sources.prepared, scoring)
+    if sources.scenes is None:
+        return scenes_of_files(
+            sources.cubes,
+            sources.masks,
+            scoring,
+            open_cube=reading.open_cube,
+            read_as=reading.read_as,
+        )
+    if reading.data_set is None and not reading.plain:
+        raise SettingError(
+            f"{sources.scenes}: the cubes of a set are read as its layout says; for other options "
+            "pass --cubes and --masks"
+        )
+    return scenes_of_set(
+        data_set(reading.data_set or "folder"),
+        sources.scenes,
+        sources.split or "test",
+        scoring,
+        reading.orientation or "auto",
+    )
 
 
 def scenes_of_files(
@@ -67,7 +166,7 @@ def scenes_of_files(
         name = cube_name(path)
         if found.setdefault(name, path) != path:
             raise ValueError(f"two files for the cube of {name}: {found[name]} and {path}")
-    truths = find_masks(masks, scoring)
+    truths = find_masks(masks, variables=bool(scoring.mask_key or scoring.crop_key))
     match_names(found, truths, what="cube", same_file=True)
     scenes = [
         FileScene(name, found[name], truths[name], open_cube, scoring, read_as)

@@ -55,6 +55,37 @@ class Summary:
         """Of the entries."""
         return [entry.name for entry in self.results.entries]
 
+    @property
+    def mean(self) -> dict[str, dict[str, float]]:
+        """Mean over the scenes by entry and metric; NaN if it is defined for none."""
+        return {
+            name: dict(zip(self.results.metrics, self.means.mean[entry].tolist(), strict=True))
+            for entry, name in enumerate(self.names)
+        }
+
+    def to_table(self) -> dict[str, Any]:
+        """The results, and what they come to, as plain values; an undefined number is None.
+
+        ``means`` and, without the reference, ``differences`` hold for each entry and metric the
+        mean, the ends of its interval and the scenes that count, a difference its verdict as well;
+        ``by_attribute`` the means of each part, with its scenes.
+        """
+        differences = _told(self, self.differences)
+        del differences[self.results.reference]
+        for name, metrics in differences.items():
+            for number, told in enumerate(metrics.values()):
+                told["verdict"] = (
+                    VERDICTS[int(self.verdicts[self.names.index(name), number])] or None
+                )
+        return self.results.to_table() | {
+            "means": _told(self, self.means),
+            "differences": differences,
+            "by_attribute": {
+                code: {"scenes": list(scenes), "means": _told(self, means)}
+                for code, (scenes, means) in self.parts.items()
+            },
+        }
+
 
 def summarize(results: Results) -> Summary:
     """Work out means, differences and their intervals.
@@ -97,29 +128,8 @@ def values_of(results: Results) -> NDArray[np.float64]:
 
 
 def results_json(summary: Summary) -> str:
-    """The results, and what they come to, as text; an undefined number is ``null``.
-
-    ``means`` and, without the reference, ``differences`` hold for each entry and metric the mean,
-    the ends of its interval and the scenes that count, a difference its verdict as well;
-    ``by_attribute`` the means of each part, with its scenes.
-    """
-    results = summary.results
-    differences = _told(summary, summary.differences)
-    del differences[results.reference]
-    for name, metrics in differences.items():
-        for number, told in enumerate(metrics.values()):
-            told["verdict"] = (
-                VERDICTS[int(summary.verdicts[summary.names.index(name), number])] or None
-            )
-    table = results.to_table() | {
-        "means": _told(summary, summary.means),
-        "differences": differences,
-        "by_attribute": {
-            code: {"scenes": list(scenes), "means": _told(summary, means)}
-            for code, (scenes, means) in summary.parts.items()
-        },
-    }
-    return json.dumps(table, indent=1, allow_nan=False) + "\n"
+    """``Summary.to_table`` as text."""
+    return json.dumps(summary.to_table(), indent=1, allow_nan=False) + "\n"
 
 
 def _told(summary: Summary, found: Intervals) -> dict[str, dict[str, dict[str, Any]]]:

@@ -7,13 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import SettingError
+from dmssn.cube.wavelengths import LONGEST_IN_MICROMETRES, strictly_increasing, to_nm
 from dmssn.readers.stored import Stored
-from dmssn.readers.wavelengths import (
-    LONGEST_IN_MICROMETRES,
-    EvenlySpaced,
-    strictly_increasing,
-    to_nm,
-)
+from dmssn.readers.wavelengths import EvenlySpaced
 from dmssn.wording import counted
 
 Selection = slice | Sequence[int] | NDArray[np.intp]

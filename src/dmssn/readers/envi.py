@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from spectral.io import envi
 
 from dmssn.cube import Georeference
+from dmssn.cube.wavelengths import Wavelengths
 from dmssn.map_info import read_map_info
-from dmssn.readers.stored import Convention, Stored, Wavelengths, parsing, require_real
+from dmssn.readers.stored import Convention, Stored, parsing, require_real
 
 AXES = {"bil": "HBW", "bip": "HWB", "bsq": "BHW"}
 RAW_SUFFIXES = ("", ".raw", ".img", ".dat", ".bil", ".bip", ".bsq")

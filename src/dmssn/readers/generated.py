@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dmssn.readers.stored import Convention, Loaded, Stored, Wavelengths
+from dmssn.cube.wavelengths import Wavelengths
+from dmssn.readers.stored import Convention, Loaded, Stored
 from dmssn.scenes.kept import KeptScene
 
 ORDER = Convention("HWB", "the order of generated scenes", certain=True)

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from dmssn.cube.stored_numbers import ignore_value, scaling
 from dmssn.readers import attributes, wavelengths
 from dmssn.readers.stored import Convention, Stored, parsing
 from dmssn.readers.variables import Variable, choose_cube
@@ -45,7 +46,7 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
         labels = [axis.label for axis in dataset.dims]
         georeference, unplaced = attributes.georeference(cube.name, datasets)
     named = attributes.named_axes(labels, "the file")
-    scaling = attributes.scaling(path, told)
+    scaled = scaling(path, told)
     return Stored(
         path,
         dataset,
@@ -53,9 +54,9 @@ def open_hdf5(path: Path, key: str | None) -> Stored:
         convention=named or (MATLAB if _is_matlab(path) else None),
         wavelengths=wavelengths.best_match(found, cube.shape),
         notes=unplaced,
-        ignore_value=attributes.ignore_value(told),
-        factor=scaling.factor,
-        offset=scaling.offset,
+        ignore_value=ignore_value(told),
+        factor=scaled.factor,
+        offset=scaled.offset,
         georeference=georeference,
     )
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmssn.config import SettingError
-from dmssn.readers.stored import REAL_KINDS, Convention, Loaded, Stored, parsing
+from dmssn.cube.stored_numbers import REAL_KINDS
+from dmssn.readers.stored import Convention, Loaded, Stored, parsing
 from dmssn.readers.tiff import layouts, no_data, strict
 
 TIFF = (".tif", ".tiff")

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import SettingError
+from dmssn.cube.wavelengths import to_nm
 from dmssn.readers.axes import find_axes
 from dmssn.readers.cube_file import CubeFile, Reflectance
 from dmssn.readers.formats import open_stored
 from dmssn.readers.numbers import read_numbers
 from dmssn.readers.stored import ChoiceError, Stored
-from dmssn.readers.wavelengths import to_nm
 
 SAME_BAND_NM = 1.0
 """Wavelengths of cube and reference may differ by this much, which covers rounded ones."""

@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.cube import Georeference
-
-REAL_KINDS = "iuf"
-"""Letters of ``numpy.dtype.kind`` that can hold a cube: integers and floats."""
-HUGE = np.float32(1e38)
-"""No measurement is this large: beyond it, numbers of one sign all mean "no data" if one does."""
+from dmssn.cube.stored_numbers import REAL_KINDS, no_data
+from dmssn.cube.wavelengths import Wavelengths
 
 
 def cube_name(path: Path) -> str:
@@ -71,17 +68,6 @@ class Convention(NamedTuple):
         return self.axes.index("B")
 
 
-class Wavelengths(NamedTuple):
-    """Wavelengths as a file gives them."""
-
-    values: NDArray[np.float64]
-    """In the unit of the file, shape (number of values,)."""
-    unit: str | None
-    """As the file writes it; None when it does not say."""
-    origin: str
-    """Where in the file they were found, for messages."""
-
-
 @dataclass(frozen=True, eq=False)
 class Stored:
     """A cube as its file holds it.
@@ -123,22 +109,12 @@ class Stored:
     def to_values(self, row: NDArray[np.float32]) -> None:
         """Turn stored numbers into values in place; those that mean "no data" become NaN."""
         if self.ignore_value is not None:
-            row[_equal(row, np.float32(self.ignore_value))] = np.nan
+            row[no_data(row, np.float32(self.ignore_value))] = np.nan
         if self.scale != 1:
             row /= np.float32(self.scale)
         if self.factor != 1 or self.offset != 0:
             # In float64: an offset may be far larger than the steps.
             row[:] = np.multiply(row, self.factor, dtype=np.float64) + self.offset
-
-
-def _equal(row: NDArray[np.float32], ignore: np.float32) -> NDArray[np.bool_]:
-    """Where a row holds the number for "no data".
-
-    Headers round the number next to the limit of float32 that many programs write.
-    """
-    if np.abs(ignore) < HUGE:
-        return np.asarray(row == ignore)
-    return np.asarray((np.abs(row) >= HUGE) & (np.sign(row) == np.sign(ignore)))
 
 
 class Loaded:

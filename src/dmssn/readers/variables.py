@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dmssn.config import SettingError
-from dmssn.readers.stored import REAL_KINDS, ChoiceError, require_real
+from dmssn.cube.stored_numbers import REAL_KINDS
+from dmssn.readers.stored import ChoiceError, require_real
 
 LISTED = 8
 """Messages name at most this many variables."""

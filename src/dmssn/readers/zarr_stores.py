@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from dmssn.config import SettingError
+from dmssn.cube.stored_numbers import REAL_KINDS, ignore_value, scaling
 from dmssn.readers import attributes, wavelengths
-from dmssn.readers.stored import REAL_KINDS, Stored, parsing
+from dmssn.readers.stored import Stored, parsing
 from dmssn.readers.variables import Variable, choose_cube
 
 SUFFIX = ".zarr"
@@ -74,7 +75,7 @@ def open_zarr(path: Path, key: str | None) -> Stored:
         parents = [(_said(name), groups[name].attrs.asdict()) for name in _parents(cube.name)]
         found = list(attributes.nearest_wavelengths(cube.name, arrays, parents if groups else []))
     names = getattr(array.metadata, "dimension_names", None) or told.get(DIMENSIONS) or ()
-    scaling = attributes.scaling(path, told)
+    scaled = scaling(path, told)
     georeference, unplaced = attributes.georeference(cube.name, arrays)
     return Stored(
         path,
@@ -84,8 +85,8 @@ def open_zarr(path: Path, key: str | None) -> Stored:
         wavelengths=wavelengths.best_match(found, cube.shape),
         notes=unplaced,
         ignore_value=_ignore_value(path, array, told),
-        factor=scaling.factor,
-        offset=scaling.offset,
+        factor=scaled.factor,
+        offset=scaled.offset,
         georeference=georeference,
     )
 
@@ -109,7 +110,7 @@ def _ignore_value(path: Path, array: Any, told: dict[str, Any]) -> float | None:
     if isinstance(fill, str):  # how xarray writes floats in version 3
         with parsing(path):
             told = told | {"_FillValue": struct.unpack("<d", base64.b64decode(fill))[0]}
-    ignore = attributes.ignore_value(told)
+    ignore = ignore_value(told)
     if ignore is None and array.metadata.zarr_format == 2 and array.dtype.kind in REAL_KINDS:
         fill = float(array.fill_value or 0)
         return fill if np.isfinite(fill) and fill != 0 else None

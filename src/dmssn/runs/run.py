@@ -27,8 +27,12 @@ from dmssn.runs.records import (
 )
 from dmssn.store import write_json
 
-PLACES = ("data.scenes", "data.prepared", "detector.teacher")
-"""Keys of a recipe that tell where something is."""
+FREE = (
+    *("data.scenes", "data.prepared", "detector.teacher"),
+    *("teacher.fit.workers", "detector.fit.workers"),
+)
+"""Keys of a recipe that tell where something is, or who loads scenes: the weights do not depend on
+them, and a run may be gone on with others."""
 
 
 class Run:
@@ -173,8 +177,8 @@ def _shown(values: dict[str, Any]) -> str:
 
 
 def _compared(recipe: dict[str, Any], identity: dict[str, Any]) -> dict[str, Any]:
-    """Settings by key, without where scenes and teacher are: the identity tells which they are."""
-    return {key: value for key, value in _flat(recipe).items() if key not in PLACES} | identity
+    """Settings by key; where scenes and teacher are is none: the identity tells which they are."""
+    return {key: value for key, value in _flat(recipe).items() if key not in FREE} | identity
 
 
 def _flat(table: dict[str, Any], where: str = "") -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmssn.scenes import families
+from dmssn.scenes.backgrounds import AERIAL
+from dmssn.scenes.backgrounds import AFLOAT as WATERS
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.objects import Thing, unit_area
 from dmssn.scenes.styles import Style
@@ -97,11 +99,12 @@ class Plan:
 
 def draw_plan(rng: Chance, kind: str, style: Style) -> Plan:
     """How the objects before a background of the given kind are arranged."""
-    airborne = kind in ("patchwork", "coast")
+    airborne = kind in AERIAL
     layout = rng.choice(["free", "row", "lattice"], p=[0.72, 0.14, 0.14])
     if airborne:
         many = {"free": [1, 2, 2, 3, 4, 8], "row": [2, 3, 4, 6], "lattice": [8, 15, 30, 60]}
-        fraction = rng.spread(0.003, 0.05)
+        # On built land something must tell what is looked for from roofs: it is smaller.
+        fraction = rng.spread(*((0.002, 0.02) if kind == "built" else (0.003, 0.05)))
     else:
         many = {"free": [1, 1, 2, 2, 3, 4, 6], "row": [2, 3, 4], "lattice": [4, 6, 9, 12]}
         fraction = rng.spread(0.06, 0.55) if kind == "plain" else rng.spread(0.012, 0.35)
@@ -121,7 +124,7 @@ def draw_plan(rng: Chance, kind: str, style: Style) -> Plan:
         same_shape=airborne or layout != "free" or rng.one_in(0.4),
         same_stuff=rng.random() < (0.75 if airborne else 0.4),
         airborne=airborne,
-        afloat=kind == "coast",
+        afloat=kind in WATERS,
         cut=rng.one_in(0.12),
         ambient=float(rng.uniform(0.03, 0.5) if kind == "plain" else rng.uniform(0.2, 0.6)),
     )

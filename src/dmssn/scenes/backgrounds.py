@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dmssn.scenes import laying, materials, textures
+from dmssn.scenes import laying, materials, structures, textures
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.materials import Material
@@ -133,22 +133,64 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
     return palette
 
 
+def built(rng: Chance, canvas: Canvas) -> list[Material]:
+    """Land that is built upon, from the air: few kinds of ground, streets, yards, large roofs."""
+    number = int(rng.spread(2, 12))
+    if rng.one_in(0.5):
+        label = textures.fields(rng, canvas.shape, number)
+    else:
+        label = textures.cells(rng, canvas.shape, number, min(canvas.shape) * rng.uniform(0, 0.05))
+    palette = [laying.natural(rng) for _ in range(rng.integer(1, 4))]
+    owner = rng.integers(len(palette), number)
+    for index, material in enumerate(palette):
+        coverage = (owner[label] == index).astype(np.float32) if index else None
+        laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
+    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
+    structures.build(rng, canvas, palette)
+    if rng.one_in(0.3):
+        laying.buildings(rng, canvas, palette)
+    if rng.one_in(0.5):
+        laying.trees(rng, canvas)
+    return palette
+
+
 def coast(rng: Chance, canvas: Canvas) -> list[Material]:
     """Water and a shore of sand, plants and paving along one side; or open water."""
+    palette = _water(rng, canvas)
+    if rng.one_in(0.75):
+        _land(rng, canvas, palette)
+    return palette
+
+
+def harbour(rng: Chance, canvas: Canvas) -> list[Material]:
+    """Water with dams, piers or bars of sand in it, and at times a shore."""
+    palette = _water(rng, canvas)
+    if rng.one_in(0.4):
+        _land(rng, canvas, palette)
+    town = structures.draw_town(rng, canvas)
+    for _ in range(rng.integer(1, 4)):
+        structures.dam(rng, canvas, town, palette)
+    return palette
+
+
+def _water(rng: Chance, canvas: Canvas) -> list[Material]:
+    """Cover all with water."""
     sea = materials.water(rng)
     laying.lay(rng, canvas, sea, vary=rng.uniform(0.01, 0.12), made="water")
-    palette = [sea]
     laying.grain(rng, canvas, rng.uniform(0.01, 0.12))
-    if rng.one_in(0.75):
-        distance = laying.shore(rng, canvas)
-        edge = 0.0
-        for classes in (("sand", "gravel"), materials.PLANTS + materials.SOILS, materials.PAVED):
-            palette.append(materials.measured(rng, classes))
-            coverage = np.clip(distance - edge + 0.5, 0, 1).astype(np.float32)
-            laying.lay(rng, canvas, palette[-1], vary=rng.uniform(0.05, 0.25), coverage=coverage)
-            laying.grain(rng, canvas, rng.uniform(0.05, 0.25), coverage)
-            edge += min(canvas.shape) * rng.uniform(0.02, 0.15)
-    return palette
+    return [sea]
+
+
+def _land(rng: Chance, canvas: Canvas, palette: list[Material]) -> None:
+    """A shore along one side: sand, then plants, then what is paved."""
+    distance = laying.shore(rng, canvas)
+    edge = 0.0
+    for classes in (("sand", "gravel"), materials.PLANTS + materials.SOILS, materials.PAVED):
+        palette.append(materials.measured(rng, classes))
+        coverage = np.clip(distance - edge + 0.5, 0, 1).astype(np.float32)
+        laying.lay(rng, canvas, palette[-1], vary=rng.uniform(0.05, 0.25), coverage=coverage)
+        laying.grain(rng, canvas, rng.uniform(0.05, 0.25), coverage)
+        edge += min(canvas.shape) * rng.uniform(0.02, 0.15)
 
 
 BACKGROUNDS: dict[str, Callable[[Chance, Canvas], list[Material]]] = {
@@ -158,5 +200,11 @@ BACKGROUNDS: dict[str, Callable[[Chance, Canvas], list[Material]]] = {
     "horizon": horizon,
     "patchwork": patchwork,
     "coast": coast,
+    "built": built,
+    "harbour": harbour,
 }
 """Kind of background to the function that paints it and returns the materials it used."""
+AERIAL = ("patchwork", "built", "harbour", "coast")
+"""Backgrounds that are seen from the air."""
+AFLOAT = ("harbour", "coast")
+"""Those whose objects are on the first material, which is water."""

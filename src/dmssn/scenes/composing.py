@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dmssn.config import SCENE_BANDS, SCENE_SIDES
 from dmssn.cube import Cube
 from dmssn.scenes.attributes import ATTRIBUTES, Evidence, measure, saturated_share
+from dmssn.scenes.backgrounds import AERIAL
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.dressing import NoMetamer
 from dmssn.scenes.objects import outlines
@@ -242,7 +243,7 @@ def _attempt(rng: Chance, request: _Request, style: Style, kind: str, name: str)
 
 def _enlargement(rng: Chance, kind: str, side: int) -> int:
     """How much the scene is enlarged after it was taken; small cubes often are."""
-    chance = 0.3 if kind in ("patchwork", "coast") else 0.08
+    chance = 0.3 if kind in AERIAL else 0.08
     most = side // SMALLEST_NATIVE_SIDE
     if most < 2 or not rng.one_in(chance):
         return 1

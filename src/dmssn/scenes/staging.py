@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from dmssn.scenes import distractors, light, shadows
 from dmssn.scenes.arranging import Plan, arrange, draw_plan
-from dmssn.scenes.backgrounds import BACKGROUNDS
+from dmssn.scenes.backgrounds import AFLOAT, BACKGROUNDS
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.dressing import dress
@@ -27,8 +27,10 @@ KINDS = {
     "horizon": 0.08,
     "patchwork": 0.16,
     "coast": 0.12,
+    "built": 0.0,
+    "harbour": 0.0,
 }
-"""Chance of each kind of background."""
+"""Chance of each kind of background; those of none are there for the asking."""
 LARGE_SHARE = 0.02
 """A background material with this share of the picture counts as one of those there are."""
 
@@ -116,9 +118,9 @@ def set_stage(
     welcome = None
     if style.metamers:  # where there is nothing of which they would be a part
         welcome = _evenness(canvas)
-    elif kind == "coast":
+    elif kind in AFLOAT:
         welcome = canvas.coverage(palette[0])
-        welcome /= welcome.max()
+        welcome /= max(float(welcome.max()), 1e-6)  # other waters may have covered all of it
     things = arrange(rng, plan, shape, welcome)
     things = dress(rng, canvas, things, style, camera, [direct, fill], plan, white_out=white_out)
     ground = len(canvas.planes)
@@ -214,7 +216,7 @@ def _distract(
     lumps: list[Thing] = []
     if style.metamers or style.akin or style.small:  # of which they would look the more salient
         return told, lumps
-    if kind != "coast" and rng.one_in(0.35 if style.busy else 0.15):
+    if kind not in AFLOAT and rng.one_in(0.35 if style.busy else 0.15):
         distractors.stain(rng, canvas)
         told.append("stains")
     near = kind in ("plain", "ground", "paved", "horizon")

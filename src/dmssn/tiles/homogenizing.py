@@ -18,6 +18,8 @@ from dmssn import mixture, moments, preparing
 from dmssn.config import PrepareConfig, SettingError
 from dmssn.cube import Cube, RowSource
 from dmssn.kmeans import drawn
+from dmssn.kmeans_numpy import PIXELS_AT_ONCE
+from dmssn.mixture_numpy import SAMPLE
 from dmssn.preparing import Statistics, scaled, standardize, usual_limits, usual_range
 from dmssn.progress import track
 from dmssn.regions import OUTSIDE, region_sums
@@ -135,7 +137,7 @@ class _Scene:
             del block  # before the next is read
 
     def pixels(self, doing: str) -> Iterator[tuple[slice, Pixels]]:
-        """Valid spectra in their order, (n, B), n a multiple of ``mixture.PIXELS_AT_ONCE``.
+        """Valid spectra in their order, (n, B), n a multiple of ``PIXELS_AT_ONCE``.
 
         A sum, or a product of matrices, may depend on how its rows are cut in blocks: these are
         cut as all pixels together would be.
@@ -143,7 +145,7 @@ class _Scene:
         blocks = (
             wanted[self.valid[top : top + len(wanted)]] for top, _, wanted in self._rows(doing)
         )
-        for first, spectra in whole_chunks(blocks, mixture.PIXELS_AT_ONCE):
+        for first, spectra in whole_chunks(blocks, PIXELS_AT_ONCE):
             yield slice(first, first + len(spectra)), spectra
 
     def picked(self, doing: str, *numbers: NDArray[np.int64]) -> list[Pixels]:
@@ -188,13 +190,13 @@ def _standardizing(
 
 def _components(scene: _Scene, config: PrepareConfig, ids: NDArray[np.int32]) -> None:
     """Put the component of each valid pixel into ``ids``; two readings."""
-    if config.mixture.mode == "exact" and scene.count > mixture.SAMPLE:
+    if config.mixture.mode == "exact" and scene.count > SAMPLE:
         raise SettingError(
             f"{scene.cube.name}: the detector's mixture is exact, which takes all pixels at once; "
             "--tile needs one that was trained with prepare.mixture.mode = fast"
         )
     generator = np.random.default_rng(config.mixture.seed)
-    (sample,) = scene.picked("drawing from", drawn(scene.count, mixture.SAMPLE, generator))
+    (sample,) = scene.picked("drawing from", drawn(scene.count, SAMPLE, generator))
     sample = scene.standardize(sample)
     fitted = mixture.fitted(torch.from_numpy(sample), config.mixture, generator)
     for rows, spectra in scene.pixels("assigning"):

@@ -82,7 +82,7 @@ class OnnxDetector(TrainedDetector):
                 "export it again"
             ) from error
         found: NDArray[np.float32] = np.asarray(saliency)
-        if (found.shape, found.dtype) != (regions.region_map.shape, np.float32):
+        if found.shape != regions.region_map.shape or found.dtype != np.float32:
             raise ValueError(
                 f"{regions.name}: {self.name} gives {found.dtype} of shape {found.shape} for "
                 f"float32 of {regions.region_map.shape}; export it again"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 import numpy as np
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import Depends, FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,8 +21,9 @@ from starlette.types import ASGIApp
 
 from dmssn.viewing.downloads import TYPES, download
 from dmssn.viewing.guarding import Guard
-from dmssn.viewing.jobs import BusyError, MissingError, one_line
+from dmssn.viewing.jobs import BusyError, ChangedError, MissingError, one_line
 from dmssn.viewing.layers import shown
+from dmssn.viewing.scenes import Scene
 from dmssn.viewing.spectra import NotUnpackedError
 from dmssn.viewing.viewer import Viewer, Wanted
 
@@ -44,6 +45,16 @@ Place = Annotated[int, Path(ge=0, le=10**5)]
 Threshold = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,40}$")]
 OrNoName = Annotated[str, Query(pattern=r"^[a-z0-9-]{0,40}$")]
+AsOf = Annotated[str, Header(pattern=r"^[0-9a-f]{0,16}$")]
+
+
+def scene_of(request: Request, scene: str, as_of: AsOf = "") -> Scene:
+    """The scene of an address."""
+    found: Scene = request.app.state.viewer.scene(scene, as_of)
+    return found
+
+
+Opened = Annotated[Scene, Depends(scene_of)]
 
 
 class Asked(BaseModel):
@@ -98,6 +109,7 @@ def create_app(viewer: Viewer, token: str) -> ASGIApp:
         redirect_slashes=False,
         default_response_class=Answer,
     )
+    app.state.viewer = viewer
     _answer_errors(app)
     _serve_page(app)
     _serve_scenes(app, viewer)
@@ -108,6 +120,7 @@ def create_app(viewer: Viewer, token: str) -> ASGIApp:
 def _answer_errors(app: FastAPI) -> None:
     statuses: dict[type[Exception], int] = {
         MissingError: 404,
+        ChangedError: 410,
         NotUnpackedError: 409,
         BusyError: 429,
         OSError: 422,
@@ -121,7 +134,8 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> Response:
         # What was sent is not repeated: it may be anything.
-        places = {str(part["loc"][-1]) for part in error.errors()}
+        known = {*Asked.model_fields, "row", "column", "band", "map", "level", "as-of"}
+        places = {str(part["loc"][-1]) for part in error.errors()} & known or {"body"}
         return Answer({"error": f"malformed request: {', '.join(sorted(places))}"}, 400)
 
     @app.exception_handler(HTTPException)
@@ -162,16 +176,16 @@ def _serve_scenes(app: FastAPI, viewer: Viewer) -> None:
         return Answer(viewer.start())
 
     @app.get("/api/scenes/{scene}")
-    def facts(scene: str) -> Response:
-        return Answer(viewer.scene(scene).facts())
+    def facts(opened: Opened) -> Response:
+        return Answer(opened.facts())
 
     @app.get("/api/scenes/{scene}/spectrum")
-    def spectrum(scene: str, row: Number, column: Number, map: OrNoName = "") -> Response:
-        return Answer(viewer.scene(scene).pixel(row, column, map))
+    def spectrum(opened: Opened, row: Number, column: Number, map: OrNoName = "") -> Response:
+        return Answer(opened.pixel(row, column, map))
 
     @app.post("/api/scenes/{scene}/jobs")
-    def begin(scene: str, asked: Asked) -> Response:
-        return Answer(viewer.begin(scene, Wanted(**asked.model_dump())).told())
+    def begin(opened: Opened, asked: Asked) -> Response:
+        return Answer(viewer.begin(opened, Wanted(**asked.model_dump())).told())
 
     @app.get("/api/jobs/{job}")
     async def job(job: str) -> Response:
@@ -185,18 +199,17 @@ def _serve_scenes(app: FastAPI, viewer: Viewer) -> None:
 
 def _serve_pictures(app: FastAPI, viewer: Viewer) -> None:
     @app.get("/api/scenes/{scene}/tiles/{layer}/{level}/{row}/{column}")
-    def tile(scene: str, layer: str, level: Place, row: Place, column: Place) -> Response:
-        content, kind = viewer.scene(scene).layer(layer).tile(level, row, column)
+    def tile(opened: Opened, layer: str, level: Place, row: Place, column: Place) -> Response:
+        content, kind = opened.layer(layer).tile(level, row, column)
         return Response(content, media_type=kind)
 
     @app.get("/api/scenes/{scene}/preview")
-    def preview(scene: str, band: Number) -> Response:
-        content, kind = shown(viewer.scene(scene).preview(band)).tile(0, 0, 0)
+    def preview(opened: Opened, band: Number) -> Response:
+        content, kind = shown(opened.preview(band)).tile(0, 0, 0)
         return Response(content, media_type=kind)
 
     @app.get("/api/scenes/{scene}/files/{kind}")
-    def file(scene: str, kind: str, map: Name, threshold: Threshold = 0.5) -> Response:
-        opened = viewer.scene(scene)
+    def file(opened: Opened, kind: str, map: Name, threshold: Threshold = 0.5) -> Response:
         content = download(opened, viewer.map_of(opened, map), kind, threshold)
         headers = {"content-disposition": "attachment"}  # by the name that the page gives it
         return Response(content, media_type=TYPES[kind[kind.index(".") :]], headers=headers)

@@ -18,13 +18,13 @@ from dmssn.detector import detector_names, is_classical, load_detector
 from dmssn.metric_names import HEADINGS, low_is_better
 from dmssn.predicting import require_units
 from dmssn.regions import OUTSIDE, RegionCube, region_sums
-from dmssn.scoring import Pair, Scoring, score_pair_and_curves
+from dmssn.scoring import Pair, Scoring, score_pair
 from dmssn.surveying import survey
 from dmssn.trained.detector import TrainedDetector
 from dmssn.trained.network import NetworkDetector
 from dmssn.viewing.jobs import Job, MissingError, Watched
 from dmssn.viewing.layers import code_colours, region_colours
-from dmssn.viewing.maps import SaliencyMap, saliency_layer
+from dmssn.viewing.maps import LEVELS, SaliencyMap, saliency_layer
 from dmssn.viewing.scenes import Scene
 
 
@@ -156,8 +156,8 @@ def judge(scene: Scene, found: SaliencyMap, job: Job) -> dict[str, Any]:
     """Every metric of a map beside its mask, and what a threshold gives.
 
     Returns:
-        ``metrics``, each by its heading; ``precision`` and ``recall`` at thresholds t / 255; and
-        how the map was scored.
+        ``metrics``, each by its heading; ``precision`` and ``recall`` at thresholds t / ``STEPS``,
+        NaN where nothing is called or salient; and how the map was scored.
 
     Raises:
         MissingError: The scene has no mask.
@@ -166,16 +166,19 @@ def judge(scene: Scene, found: SaliencyMap, job: Job) -> dict[str, Any]:
     if scene.truth is None:
         raise MissingError("this scene has no mask")
     job.tell("scoring the map")
-    scoring = Scoring()
-    saliency = found.values().astype(np.float64)
-    pair = Pair(saliency, scene.truth.mask, scene.truth.counted)
-    values, curves = score_pair_and_curves(pair, scoring)
+    mask, counted = scene.truth.mask, scene.truth.counted
+    scoring = Scoring(ignore=None if counted is None else "set")
+    # In float64, as from a file: rounded, levels at a threshold would fall below it.
+    values = score_pair(Pair(found.saliency.whole / LEVELS, mask, counted), scoring)
+    hits, called = found.above(mask), found.above(counted)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN, as wanted
+        precision, recall = hits / called, hits / mask.sum()
     return {
         "metrics": [
             {"name": name, "heading": HEADINGS[name], "low": low_is_better(name), "value": value}
             for name, value in values.items()
         ],
-        "precision": curves.precision,
-        "recall": curves.recall,
+        "precision": precision,
+        "recall": recall,
         "scoring": scoring.said,
     }

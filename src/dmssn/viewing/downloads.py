@@ -32,7 +32,7 @@ def download(scene: Scene, found: SaliencyMap, kind: str, threshold: float) -> b
     origin: dict[str, Any] = {
         "version": __version__,
         "detector": found.name,
-        "cube": scene.entry.path.name,
+        "cube": scene.entry.file.name,
         "notes": [*scene.source.notes, *found.said],
     }
     if kind not in KINDS:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dmssn.cube import RowSource
+from dmssn.cube import Georeference, RowSource
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 KEPT = 256
@@ -35,6 +35,10 @@ class MissingError(Exception):
     """What is asked for is not there."""
 
 
+class ChangedError(Exception):
+    """What is asked for is not what it was."""
+
+
 EXPECTED = (ValueError, OSError, MemoryError, ModuleNotFoundError, ArithmeticError, MissingError)
 """What cubes and detectors may raise; its text is for people."""
 
@@ -45,6 +49,7 @@ class Job:
     Attributes:
         id: What it is asked for by.
         key: Of two with one key, only one is at work.
+        stopping: Whether it was told to end.
         state: How it is.
         doing: What it does just now, in a word or two.
         share: How far it is, from 0 to 1; None where that is not known.
@@ -63,7 +68,7 @@ class Job:
         self.error: str | None = None
         self.ended = threading.Event()
         self._work = work
-        self._stop = False
+        self.stopping = False
 
     def tell(self, doing: str, share: float | None = None) -> None:
         """Say how far the work is.
@@ -71,13 +76,13 @@ class Job:
         Raises:
             StoppedError: It is to end.
         """
-        if self._stop:
+        if self.stopping:
             raise StoppedError
         self.doing, self.share = doing, share
 
     def stop(self) -> None:
         """Have it end the next time it says how far it is."""
-        self._stop = True
+        self.stopping = True
 
     def run(self) -> None:
         """Do the work; nothing is raised."""
@@ -128,7 +133,7 @@ class Jobs:
             thread.start()
 
     def start(self, key: Hashable, work: Callable[[Job], dict[str, Any]]) -> Job:
-        """Have a job done; one of the same key that is not done yet stands for it.
+        """Have a job done; one of the same key that is not done yet, nor stopped, stands for it.
 
         Raises:
             BusyError: Too many wait.
@@ -136,7 +141,7 @@ class Jobs:
         with self._lock:
             open_jobs = [job for job in self._known.values() if not job.ended.is_set()]
             for job in open_jobs:
-                if job.key == key:
+                if job.key == key and not job.stopping:
                     return job
             if sum(job.state == "waiting" for job in open_jobs) >= MOST_WAITING:
                 raise BusyError("too much is being worked on; wait for it to end")
@@ -207,6 +212,11 @@ class Watched:
         """What the reader decided."""
         return self._source.notes
 
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where its pixels lie on a map."""
+        return self._source.georeference
+
     def row_blocks(self) -> list[slice]:
         """As of the cube."""
         return self._source.row_blocks()
@@ -218,7 +228,7 @@ class Watched:
         self._rows += len(block)
         return block
 
-    def sideways(self) -> "Watched | None":
+    def sideways(self) -> RowSource | None:
         """As of the cube, and as watched."""
         turned = self._source.sideways()
         return None if turned is None else Watched(turned, self._told)

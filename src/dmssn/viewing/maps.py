@@ -10,6 +10,8 @@ from dmssn.viewing.tiles import Layer
 
 LEVELS = 65535
 """Saliency 1 in a map, which is kept as 16-bit numbers, as it is written."""
+STEPS = 200
+"""Of the page's threshold, from 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,17 @@ class SaliencyMap:
     region_spectra: NDArray[np.float32] | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def above(self, where: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """How many pixels are at or above each threshold t / ``STEPS``, shape (STEPS + 1,).
+
+        Args:
+            where: Which pixels are counted, shape (H, W); all when left out.
+        """
+        levels = self.saliency.whole if where is None else self.saliency.whole[where]
+        counts = np.bincount(levels.ravel(), minlength=LEVELS + 1)
+        least = -(-np.arange(STEPS + 1) * LEVELS // STEPS)  # in whole numbers: exact
+        return np.asarray(counts[::-1].cumsum()[::-1][least], dtype=np.int64)
 
     def values(self) -> NDArray[np.float32]:
         """Saliency in [0, 1], shape (H, W)."""

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import h5py
 
 from dmssn.config import SettingError
 from dmssn.datasets.layout import natural
 from dmssn.files import PARTIAL
+from dmssn.masks import VARIABLE_SUFFIXES
 from dmssn.pictures import PICTURE_SUFFIXES
-from dmssn.readers import CubeFile
 from dmssn.readers.formats import cubes_in
-from dmssn.readers.stored import cube_name
+from dmssn.readers.stored import cube_name, parsing
 from dmssn.readers.zarr_stores import is_zarr
 from dmssn.runs.records import RECIPE
 from dmssn.store import PreparedSet, scene_path
@@ -58,15 +59,6 @@ class Entry:
     def file(self) -> Path:
         """The cube's file or folder, or the prepared scene's file."""
         return self.path if self.scene is None else scene_path(self.path, self.scene)
-
-    @property
-    def written(self) -> tuple[int, int] | None:
-        """Time and size of its file; None when there is none."""
-        try:
-            found = self.file.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
 
 @dataclass(frozen=True)
@@ -186,14 +178,24 @@ def stays(path: Path, root: Path) -> bool:
         return False
 
 
+def written(path: Path) -> tuple[int, int, int] | None:
+    """Time, size and number of a file or folder; None when it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def check_confined(entry: Entry) -> None:
     """See that all files of a scene lie where it is looked for.
 
     Raises:
         FileNotFoundError: It is gone.
-        PermissionError: A link leads elsewhere.
+        PermissionError: A link, or a part of an HDF5 file, leads elsewhere.
+        ValueError: An HDF5 file is damaged.
     """
-    if entry.written is None:
+    if written(entry.file) is None:
         raise FileNotFoundError(f"{entry.name}: is no longer there")
     for path in (entry.file, *_parts(entry.file)):
         if not stays(path, entry.root):
@@ -201,6 +203,7 @@ def check_confined(entry: Entry) -> None:
                 f"{entry.name}: {path.name} is a link out of the folder that is looked at; start "
                 "the viewer on the file it leads to"
             )
+    check_hdf5(entry.file, entry.root)
 
 
 def _parts(path: Path) -> Iterator[Path]:
@@ -212,34 +215,59 @@ def _parts(path: Path) -> Iterator[Path]:
             )
         return
     for part in path.parent.glob(f"{glob.escape(path.stem)}*"):
-        if path.stem in (part.stem, part.name) and part.is_symlink():
-            yield part
+        if path.stem in (part.stem, part.name) or part.stem == path.name:
+            if part.is_symlink():
+                yield part
 
 
-def check_numbers(entry: Entry, source: CubeFile) -> None:
-    """See that an HDF5 file keeps its numbers in itself, or in files of the folder.
+def check_hdf5(path: Path, root: Path, *, seen: tuple[Path, ...] = ()) -> None:
+    """See that an HDF5 file keeps its numbers in itself, or in files of a folder; also such files.
+
+    Args:
+        path: Of any format; others are left to their readers.
+        root: The folder.
+        seen: Files that lead to this one.
 
     Raises:
         PermissionError: It does not.
+        ValueError: It is damaged.
     """
-    array: Any = source.stored.array
-    names = [name for name, *_ in getattr(array, "external", None) or ()]
-    if getattr(array, "is_virtual", False):
-        names += [part.file_name for part in array.virtual_sources() if part.file_name != "."]
-    for name in names:
-        if not stays(entry.path.parent / name, entry.root):
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return
+    others = set[str]()
+    with parsing(path), h5py.File(path) as file:
+        file.visititems(lambda _, item: others.update(_files_of(item)))
+        if path.suffix.lower() in VARIABLE_SUFFIXES:  # masks are read along links, too
+            links = [file.get(name, getlink=True) for name in file]
+            others.update(link.filename for link in links if isinstance(link, h5py.ExternalLink))
+    for name in others:
+        # HDF5 also looks in the folder the program was started in; of some names it makes others.
+        places = [place for place in (path.parent / name, Path(name)) if place.exists()]
+        if not places or "%" in name or not all(stays(place, root) for place in places):
             raise PermissionError(
-                f"{entry.name}: keeps its numbers in {name}, outside the folder that is looked at"
+                f"{path.name}: keeps its numbers in {name}, outside the folder that is looked at"
             )
+        for place in places:
+            if place.resolve() not in seen:
+                check_hdf5(place, root, seen=(*seen, path.resolve()))
+
+
+def _files_of(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
+    """Names of other files that hold numbers of a part of an HDF5 file."""
+    if isinstance(item, h5py.Dataset):
+        yield from (name for name, *_ in item.external or ())
+        if item.is_virtual:
+            yield from (part.file_name for part in item.virtual_sources() if part.file_name != ".")
 
 
 __all__ = [
     "Entry",
     "Listing",
     "check_confined",
-    "check_numbers",
+    "check_hdf5",
     "find_scenes",
     "is_run",
     "prepared_set_of",
     "stays",
+    "written",
 ]

@@ -3,6 +3,7 @@
 Letters: H rows, W columns, B bands, S side of the network's square.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,13 +18,13 @@ from dmssn.cube import Cube, RowSource
 from dmssn.readers import CubeFile
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.rendering import palette
-from dmssn.scoring import read_saliency
+from dmssn.saliency_maps import read_saliency
 from dmssn.store import PreparedSet
 from dmssn.surveying import survey
 from dmssn.viewing.jobs import Job, MissingError, Watched
 from dmssn.viewing.layers import principal_directions, region_colours, shown, weighted
 from dmssn.viewing.maps import LEVELS, SaliencyMap, saliency_layer
-from dmssn.viewing.places import Entry, check_confined, check_numbers
+from dmssn.viewing.places import Entry, check_confined, stays, written
 from dmssn.viewing.spectra import Spectra, chosen_bands
 from dmssn.viewing.tiles import Layer
 from dmssn.viewing.truth import Named, Truth, find_maps, find_truth
@@ -62,16 +63,21 @@ class Scene:
         self.wrong = ""
         self.maps: dict[str, SaliencyMap] = {}
         self._files: dict[str, Path] = {}
+        self._named = named
         check_confined(entry)
-        self._written = entry.written
+        parts = {entry.file: written(entry.file)}
         if entry.scene is None:
-            self.source = opener(entry.path)
-            check_numbers(entry, self.source)
+            self.source = file = opener(entry.path)
+            # Raw numbers are mapped from a file of their own.
+            if mapped := getattr(file.stored.array, "filename", None):
+                parts[Path(mapped)] = written(Path(mapped))
             shape = self.source.shape[:2]
             self.truth, self.wrong = find_truth(entry.path, shape, entry.root, named)
             self._files = find_maps(entry.path, entry.root, named)
         else:
             self._open_prepared(entry.path, entry.scene)
+        check_confined(entry)  # once more: what was opened may have been put there in between
+        self._parts = parts
         self.spectra = Spectra(self.source)
         self._small: NDArray[np.float32] | None = None
         self._layers: OrderedDict[str, Layer] = OrderedDict()
@@ -93,8 +99,13 @@ class Scene:
 
     @property
     def is_current(self) -> bool:
-        """Whether its file is the one that was opened."""
-        return self._written == self.entry.written
+        """Whether its files are those that were opened."""
+        return all(written(path) == then for path, then in self._parts.items())
+
+    @property
+    def opened(self) -> str:
+        """What its files were when they were opened, for the page to tell them apart."""
+        return hashlib.sha256(repr(sorted(self._parts.items())).encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, Any]:
         """What the page shows of it at once."""
@@ -103,6 +114,7 @@ class Scene:
         true = palette(bands, nm).true
         return {
             "id": self.entry.id,
+            "opened": self.opened,
             "name": self.entry.name,
             "cube": self.source.name,
             "height": height,
@@ -114,6 +126,7 @@ class Scene:
             "prepared": self.prepared is not None,
             "mask": None if self.truth is None else self.truth.origin,
             "maps": {f"f{i}": name for i, name in enumerate(self._files)},
+            "made": [name for name in self.maps if name.startswith("d")],
             "spectra": "now" if self.spectra.ready else "unpack",
         }
 
@@ -214,7 +227,9 @@ class Scene:
         if regions is not None and means is not None:
             height, width, _ = self.source.shape
             tall, wide = regions.region_map.shape
-            number = int(regions.region_map[row * tall // height, column * wide // width])
+            # The region that lies under the pixel's middle.
+            place = (2 * row + 1) * tall // (2 * height), (2 * column + 1) * wide // (2 * width)
+            number = int(regions.region_map[place])
             if number != OUTSIDE:
                 pixels = int(regions.areas[number])
                 told["region"] = {"number": number, "pixels": pixels, "mean": means[number]}
@@ -231,16 +246,20 @@ class Scene:
         return np.ascontiguousarray(self._small[:, :, band : band + 1])
 
     def saved_map(self, which: str) -> SaliencyMap:
-        """A saliency map that lies in a file, by its id.
+        """A saliency map that was made, or lies in a file, by its id.
 
         Raises:
             MissingError: There is no such map.
             ValueError: Its file is damaged, or it is of another size than the cube.
         """
+        if which in self.maps:
+            return self.maps[which]
         known = {f"f{i}": pair for i, pair in enumerate(self._files.items())}
         if which not in known:
             raise MissingError(f"no map {which}")
         name, path = known[which]
+        if path not in self._named.maps.values() and not stays(path, self.entry.root):
+            raise MissingError(f"{name} is no longer there, or a link out of what is looked at")
         found = read_saliency(path)
         height, width, _ = self.source.shape
         if found.shape != (height, width):

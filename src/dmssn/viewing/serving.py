@@ -69,6 +69,7 @@ def listening(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        listener.listen()  # now, so that no other program takes the port
     except OSError as error:
         listener.close()
         raise OSError(

@@ -7,6 +7,7 @@ viewer ends.
 Letters: H rows, W columns, B bands.
 """
 
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,8 @@ class Spectra:
                 "or rewrite the cube with `dmssn convert --layout spectrum`"
             )
         with tempfile.TemporaryFile() as file:  # it stays for as long as it is mapped
+            if hasattr(os, "posix_fallocate"):  # a disk that fills up later would end the viewer
+                os.posix_fallocate(file.fileno(), 0, needed)
             spectra = np.memmap(file, np.float32, "w+", shape=shape)
         if _by_bands(self._source):
             _fill_by_bands(self._source, spectra, job)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from dmssn.config import SettingError
 from dmssn.detector import BEST
-from dmssn.evaluation import find_maps, find_masks
+from dmssn.map_files import find_maps, find_masks
 from dmssn.readers import CubeFile
 from dmssn.readers.stored import cube_name
 from dmssn.runs.records import read_about
-from dmssn.scoring import Scoring
 from dmssn.viewing.detecting import Detectors
 from dmssn.viewing.places import Listing, find_scenes, is_run, prepared_set_of
 from dmssn.viewing.truth import Named
@@ -58,7 +57,7 @@ def start_viewer(
             "file is understood"
         )
     named = Named(
-        _for_one(listing, find_masks(masks, Scoring(mask_key=mask_key)) if masks else {}),
+        _for_one(listing, find_masks(masks, variables=mask_key is not None) if masks else {}),
         mask_key,
         _for_one(listing, find_maps(maps) if maps else {}),
     )

@@ -14,7 +14,7 @@ from dmssn.datasets.data_set import MASK_FOLDERS
 from dmssn.masks import MASK_SUFFIXES, VARIABLE_SUFFIXES, read_label
 from dmssn.pictures import PICTURE_SUFFIXES
 from dmssn.readers.stored import cube_name
-from dmssn.viewing.places import stays
+from dmssn.viewing.places import check_hdf5, stays
 
 NOT_KNOWN, SALIENT = 128, 255
 """In a mask as it is shown, beside 0."""
@@ -79,9 +79,9 @@ def find_truth(
         return _read(named.masks[name], shape, named.mask_key)
     for path in _usual(cube, name):
         if path.is_file() and stays(path, root):
-            return _read(path, shape, named.mask_key)
+            return _read(path, shape, named.mask_key, root)
     if cube.is_file() and cube.suffix.lower() in VARIABLE_SUFFIXES:
-        truth, wrong = _read(cube, shape, named.mask_key)
+        truth, wrong = _read(cube, shape, named.mask_key, root)
         # Any variable of rows and columns is taken: it is a mask if it parts the scene in two.
         if truth is not None and not truth.mask.all() and truth.mask.any():
             return truth, ""
@@ -114,8 +114,12 @@ def _usual(cube: Path, name: str) -> list[Path]:
 _ENDS = tuple(end for end in MASK_SUFFIXES if end in PICTURE_SUFFIXES)
 
 
-def _read(path: Path, shape: tuple[int, int], key: str | None) -> tuple[Truth | None, str]:
+def _read(
+    path: Path, shape: tuple[int, int], key: str | None, root: Path | None = None
+) -> tuple[Truth | None, str]:
     try:
+        if root is not None:
+            check_hdf5(path, root)
         picture = path.suffix.lower() not in VARIABLE_SUFFIXES
         mask, counted = read_label(path, None if picture else key)
     except (ValueError, OSError) as error:

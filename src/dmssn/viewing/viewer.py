@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dmssn import __version__
 from dmssn.readers import CubeFile
 from dmssn.viewing.detecting import Detectors, judge
-from dmssn.viewing.jobs import Job, Jobs, MissingError
+from dmssn.viewing.jobs import ChangedError, Job, Jobs, MissingError
 from dmssn.viewing.maps import SaliencyMap
 from dmssn.viewing.places import Listing
 from dmssn.viewing.scenes import Scene
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
     """A job that the page asks for.
 
     Attributes:
-        task: Of "layer", "detect", "saved" (a map in a file), "means", "metrics", "spectra".
+        task: Of "layer", "detect", "saved" (a map that is there), "means", "metrics", "spectra".
         name: The layer, or the id of a detector or map.
         threshold: Of ``means``, in [0, 1].
     """
@@ -87,27 +87,38 @@ class Viewer:
             "detectors": self.detectors.offered(),
         }
 
-    def scene(self, name: str) -> Scene:
+    def scene(self, name: str, as_of: str = "") -> Scene:
         """A scene by its id, opened if it is not, or anew if its file was written since.
+
+        Args:
+            name: The id.
+            as_of: ``Scene.opened`` of the one that is meant; whatever it is now when left out.
 
         Raises:
             MissingError: There is no such scene.
+            ChangedError: It is not as it was then.
             OSError: It cannot be opened.
             ValueError: Likewise.
         """
         with self._lock:
-            if name in self._open and self._open[name].is_current:
-                self._open.move_to_end(name)
-                return self._open[name]
-            entry = next((entry for entry in self._listing.entries if entry.id == name), None)
-            if entry is None:
-                raise MissingError("no such scene")
-            scene = Scene(entry, self._opener, self._named)
-            self._open[name] = scene
+            scene = self._current(name)
+        if as_of not in ("", scene.opened):
+            raise ChangedError(f"{scene.entry.name} was written anew since it was opened")
+        return scene
+
+    def _current(self, name: str) -> Scene:
+        if name in self._open and self._open[name].is_current:
             self._open.move_to_end(name)
-            while len(self._open) > OPEN_SCENES:
-                self._open.popitem(last=False)
-            return scene
+            return self._open[name]
+        entry = next((entry for entry in self._listing.entries if entry.id == name), None)
+        if entry is None:
+            raise MissingError("no such scene")
+        scene = Scene(entry, self._opener, self._named)
+        self._open[name] = scene
+        self._open.move_to_end(name)
+        while len(self._open) > OPEN_SCENES:
+            self._open.popitem(last=False)
+        return scene
 
     def map_of(self, scene: Scene, name: str) -> SaliencyMap:
         """A map that was made.
@@ -119,16 +130,13 @@ class Viewer:
             raise MissingError("no such map; run the detector")
         return scene.maps[name]
 
-    def begin(self, name: str, wanted: Wanted) -> Job:
+    def begin(self, scene: Scene, wanted: Wanted) -> Job:
         """Begin a job.
 
         Raises:
-            MissingError: There is no such scene, layer, detector or map.
+            MissingError: There is no such layer, detector or map.
             BusyError: Too many wait.
-            OSError: The scene cannot be opened.
-            ValueError: Likewise.
         """
-        scene = self.scene(name)
         job = self.jobs.start((id(scene), *wanted), self._work(scene, wanted))
         job.ended.wait(AT_ONCE_SECONDS)
         return job
@@ -169,6 +177,7 @@ def _told(found: SaliencyMap) -> dict[str, Any]:
         "name": found.name,
         "said": list(found.said),
         "seconds": found.seconds,
+        "above": found.above(),
         "histogram": np.bincount(found.saliency.whole.ravel() >> 8, minlength=256),
         "regions": None if found.regions is None else len(found.regions.spectra),
         "layers": {name: layer.facts() for name, layer in layers.items()},

@@ -79,16 +79,8 @@ class Plan(NamedTuple):
         return int(np.prod(self.shape, dtype=np.int64)) * self.encoding.dtype.itemsize
 
     def grid_mapping(self) -> dict[str, str]:
-        """The georeference as attributes, of the names that GDAL and rioxarray know."""
-        found = self.georeference
-        if found is None:
-            return {}
-        a, b, c, d, e, f = found.transform
-        told = {"GeoTransform": " ".join(map(repr, (c, a, b, f, d, e)))}
-        if found.crs is not None:
-            told |= {"spatial_ref": found.crs}
-            told |= {"crs_wkt": found.crs} if "[" in found.crs else {}
-        return told
+        """The georeference as attributes; none where it is unknown."""
+        return {} if self.georeference is None else self.georeference.grid_mapping()
 
     def chunks(self) -> tuple[int, int, int]:
         """The shape of a chunk, all bands deep.

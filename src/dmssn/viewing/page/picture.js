@@ -1,7 +1,8 @@
 // The picture: tiles of layers over one another, zoomed and moved, with contours and markers.
 // "Layer" is what the server calls a picture of the scene; a "spot" is a pixel [row, column].
 
-const HEAT = [[0, 0, 64], [120, 0, 140], [220, 40, 60], [255, 150, 0], [255, 245, 120]];
+// As in the files that are saved.
+export const HEAT = [[0, 0, 64], [120, 0, 140], [220, 40, 60], [255, 150, 0], [255, 245, 120]];
 export const COLOURS = {
   contour: "#00ffff", mask: "#ff5cf4", hit: "#009e73", missed: "#56b4e9", wrong: "#d55e00", unknown: "#808080",
 };
@@ -359,7 +360,7 @@ export class PictureView extends EventTarget {
       context.lineWidth = 3.5 * ratio;
       context.strokeStyle = "rgba(0, 0, 0, 0.85)";
       context.strokeText(label, cx + gap + 3 * ratio, cy - gap);
-      context.fillStyle = colour;
+      context.fillStyle = "#ffffff"; // which can be read on any scene; the marker has the colour
       context.fillText(label, cx + gap + 3 * ratio, cy - gap);
     };
     this.pins.forEach((pin) => mark(pin.spot, pin.colour, pin.label));

@@ -9,13 +9,15 @@ const PIN_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56
 const GROUPS = { salient: "#c1121f", background: "#4a6fa5" };
 
 export async function pick(spot) {
-  const known = state.pins.find((pin) => pin.spot[0] === spot[0] && pin.spot[1] === spot[1]);
-  if (known) return;
-  const taken = new Set(state.pins.map((pin) => pin.colour));
-  if (state.pins.length >= MOST_PINS) taken.delete(state.pins.shift().colour);
-  state.count += 1;
-  const pin = { spot, label: String(state.count), colour: PIN_COLOURS.find((colour) => !taken.has(colour)), told: null };
-  state.pins.push(pin);
+  let pin = state.pins.find((one) => one.spot[0] === spot[0] && one.spot[1] === spot[1]);
+  if (pin?.told) return; // else it could not be read, which is tried again
+  if (!pin) {
+    const taken = new Set(state.pins.map((one) => one.colour));
+    if (state.pins.length >= MOST_PINS) taken.delete(state.pins.shift().colour);
+    state.count += 1;
+    pin = { spot, label: String(state.count), colour: PIN_COLOURS.find((colour) => !taken.has(colour)), told: null };
+    state.pins.push(pin);
+  }
   [$("pixel-row").value, $("pixel-column").value] = spot;
   drawSpectra();
   await readPin(pin);
@@ -101,13 +103,18 @@ export function drawSpectra() {
   readChart(null, lines);
   view.pins = state.pins;
   view.redraw();
+  const focused = [...$("pins").querySelectorAll("button")].indexOf(document.activeElement);
   $("pins").replaceChildren(...state.pins.map((pin) => legend(pin.colour, undefined, `${pin.label} · ${describePin(pin)}`, () => remove(pin), `Remove spectrum ${pin.label}`)));
   if (state.means && $("group-means").checked) {
     for (const kind of ["salient", "background"]) {
       $("pins").append(legend(GROUPS[kind], kind === "salient" ? undefined : "2 4", `mean of ${state.means[`${kind}_pixels`].toLocaleString("en")} ${kind} pixels`));
     }
   }
-  if ($("table-box").open) fillTable(lines);
+  if (focused >= 0) { // the place in the list is kept
+    const buttons = [...$("pins").querySelectorAll("button")];
+    (buttons[Math.min(focused, buttons.length - 1)] ?? $("clear")).focus();
+  }
+  if ($("table-box").open) fillTable();
 }
 
 function readChart(band, lines) {
@@ -138,7 +145,8 @@ export function remove(pin) {
 }
 
 function rows() {
-  const lines = series();
+  // Pixels of one region share its mean.
+  const lines = series().filter((one, i, all) => all.findIndex((other) => other.column === one.column) === i);
   const head = [...(state.scene.wavelengths ? ["wavelength_nm"] : []), "band", ...lines.map((one) => one.column)];
   const body = places().map((place, band) => [...(state.scene.wavelengths ? [place] : []), band, ...lines.map((one) => one.values[band] ?? "")]);
   return [head, ...body];
@@ -171,7 +179,7 @@ export async function showMeans() {
     const [map, threshold] = [state.map, view.options.threshold];
     const told = progress($("running"), $("running-doing"), $("running-share"));
     try {
-      const means = await work("means", { name: map, threshold, told: (...how) => here() && told(...how) });
+      const means = await work("means", { name: map, threshold, only: "means", told: (...how) => here() && told(...how) });
       if (here() && state.map === map && view.options.threshold === threshold) state.means = means;
     } finally {
       if (here() && state.running === null) $("running").hidden = true;

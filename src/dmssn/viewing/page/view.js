@@ -1,7 +1,7 @@
 // The page: scenes, what is shown of them, detectors, scores, files to keep, keys.
 
-import { COLOURS } from "./picture.js";
-import { $, ask, askJson, complain, keep, networkMap, progress, say, scenePath, state, trying, view, work } from "./page.js";
+import { COLOURS, HEAT } from "./picture.js";
+import { $, ask, askJson, complain, keep, networkMap, progress, say, scenePath, state, stop, trying, view, work } from "./page.js";
 import { short } from "./chart.js";
 import { drawSpectra, pick, readPins, remove, showMeans } from "./spectra.js";
 
@@ -47,7 +47,8 @@ async function showBase() {
     const told = progress($("work"), $("doing"), $("share"));
     const late = setTimeout(() => here() && mine === baseAsked && told("reading the cube", null), 250);
     try {
-      const made = await work("layer", { name, told: (...how) => here() && mine === baseAsked && told(...how) });
+      const only = name.startsWith("band") ? "bands" : null;
+      const made = await work("layer", { name, only, told: (...how) => here() && mine === baseAsked && told(...how) });
       if (here() && mine === baseAsked && made) view.show("base", { ...made.layer, name });
     } finally {
       clearTimeout(late);
@@ -90,7 +91,7 @@ function nameBands() {
 function showKey() {
   const items = [];
   if (state.map && view.options.overlay === "heat") {
-    items.push(["linear-gradient(90deg, #000040, #78008c, #dc283c, #ff9600, #fff578)", "saliency 0 to 1"]);
+    items.push([`linear-gradient(90deg, ${HEAT.map((colour) => `rgb(${colour})`)})`, "saliency 0 to 1"]);
   }
   if (state.map && view.options.overlay === "agreement") {
     items.push([COLOURS.hit, "hit"], [COLOURS.missed, "missed"], [COLOURS.wrong, "false alarm"]);
@@ -220,7 +221,7 @@ async function showTruth() {
 }
 
 async function showSaved() {
-  for (const id of Object.keys(state.scene.maps)) {
+  for (const id of [...Object.keys(state.scene.maps), ...state.scene.made]) {
     await trying(async (here) => {
       const map = await work("saved", { name: id });
       if (!here() || !map) return;
@@ -285,7 +286,7 @@ async function run() {
       const map = await work("detect", {
         name: id,
         told: (...how) => here() && told(...how),
-        started: (job) => { $("stop").onclick = () => ask(`api/jobs/${job}`, { method: "DELETE" }).catch(complain); },
+        started: (job) => { $("stop").onclick = () => stop(job); },
       });
       if (!here()) return;
       if (!map) { say("The detector was stopped"); return; }
@@ -350,25 +351,26 @@ async function judge(id) {
   });
 }
 
+/** Of values at evenly spaced thresholds from 0 to 1 that of the threshold. */
+const atThreshold = (values) => values[Math.round(view.options.threshold * (values.length - 1))];
+
 function scoreAtThreshold() {
   if (!state.judged) return;
-  const at = Math.min(255, Math.ceil(view.options.threshold * 255 - 1e-9));
-  const [precision, recall] = [state.judged.precision[at], state.judged.recall[at]];
+  const [precision, recall] = [atThreshold(state.judged.precision), atThreshold(state.judged.recall)];
   const sum = precision + recall;
-  $("at-threshold").textContent = precision === null ? "The mask has no salient pixel." :
-    `At the threshold: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, F1 ${(sum ? (2 * precision * recall) / sum : 0).toFixed(3)}`;
+  $("at-threshold").textContent = recall === null ? "The mask has no salient pixel." :
+    precision === null ? "At the threshold: nothing is salient, precision undefined, recall 0.000" : `At the threshold: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, F1 ${(sum ? (2 * precision * recall) / sum : 0).toFixed(3)}`;
 }
 
 function moveThreshold() {
   const threshold = Number($("threshold").value);
   view.set({ threshold });
-  const counts = state.map === null ? null : state.maps.get(state.map).histogram;
+  const map = state.map === null ? null : state.maps.get(state.map);
   let words = threshold.toFixed(3);
-  if (counts) {
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    const above = counts.slice(Math.floor(threshold * 255.999)).reduce((sum, count) => sum + count, 0);
-    words += ` · ${((above / total) * 100).toPrecision(2)} % of the scene`;
-    drawHistogram(counts, threshold);
+  if (map) {
+    const share = (atThreshold(map.above) / map.above[0]) * 100;
+    words += ` · ${Number(share.toPrecision(2))} % of the scene`;
+    drawHistogram(map.histogram, threshold);
   }
   $("threshold-said").textContent = words;
   $("threshold").setAttribute("aria-valuetext", words);
@@ -406,6 +408,12 @@ $("filter").addEventListener("input", listScenes);
 $("previous").addEventListener("click", () => neighbour(-1));
 $("next").addEventListener("click", () => neighbour(1));
 $("again").addEventListener("click", start);
+document.addEventListener("changed", async () => {
+  if (!state.scene) return;
+  const { id, name } = state.scene;
+  await openScene(id);
+  if (state.scene) complain(new Error(`${name} was written anew, and is shown as it is now`));
+});
 $("run").addEventListener("click", run);
 $("detector").addEventListener("change", () => {
   const id = $("detector").value;

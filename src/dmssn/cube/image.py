@@ -3,91 +3,23 @@
 Letters: H rows, W columns, B bands, h rows of a block.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Transform = tuple[float, float, float, float, float, float]
-"""Six numbers from pixels to coordinates; see ``Georeference``."""
+from dmssn.cube.data_arrays import read_data_array, write_data_array
+from dmssn.cube.georeference import Georeference
+from dmssn.cube.stored_numbers import numbers
+from dmssn.cube.wavelengths import by_wavelength, in_nanometres
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
 BLOCK_BYTES = 16 * 2**20
 """Blocks of rows have about this size: small enough for a processor's cache, and for memory that
 is used again rather than asked for anew."""
-
-
-@dataclass(frozen=True)
-class Georeference:
-    """From pixels to coordinates of a map.
-
-    Attributes:
-        transform: (a, b, c, d, e, f), in the order of ``affine.Affine`` and rasterio:
-            x = a column + b row + c and y = d column + e row + f. Columns and rows count from the
-            outer corner of the upper left pixel, whose middle is at (0.5, 0.5).
-        crs: The coordinate reference system, as WKT or as a code such as ``EPSG:32611``; None
-            when it is unknown.
-        projection: How ENVI's ``map info`` names the system: the name, then the fields behind the
-            pixel sizes, but for the rotation. Empty when it comes from elsewhere.
-
-    Raises:
-        ValueError: The transform holds no finite numbers, or makes a line of the picture.
-    """
-
-    transform: Transform
-    crs: str | None = None
-    projection: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what places no pixel."""
-        a, b, _, d, e, _ = self.transform
-        if not np.isfinite(self.transform).all() or a * e == b * d:
-            raise ValueError(f"{self.transform} is no transform from pixels to coordinates")
-
-    def point(self, column: float, row: float) -> tuple[float, float]:
-        """The coordinates (x, y) of a place in the picture.
-
-        Example:
-            >>> Georeference((2.0, 0.0, 100.0, 0.0, -2.0, 50.0)).point(0.5, 0.5)
-            (101.0, 49.0)
-        """
-        a, b, c, d, e, f = self.transform
-        return a * column + b * row + c, d * column + e * row + f
-
-    def window(self, row: int, column: int) -> Self:
-        """Of a part of the picture, whose upper left pixel is the given one."""
-        a, b, _, d, e, _ = self.transform
-        x, y = self.point(column, row)
-        return replace(self, transform=(a, b, x, d, e, y))
-
-    def transposed(self) -> Self:
-        """Of the picture with rows and columns exchanged."""
-        a, b, c, d, e, f = self.transform
-        return replace(self, transform=(b, a, c, e, d, f))
-
-    def flipped_rows(self, height: int) -> Self:
-        """Of the picture, so many rows high, with the last row first."""
-        a, b, _, d, e, _ = self.transform
-        x, y = self.point(0, height)
-        return replace(self, transform=(a, -b, x, d, -e, y))
-
-    def flipped_columns(self, width: int) -> Self:
-        """Of the picture, so many columns wide, with the last column first."""
-        return self.transposed().flipped_rows(width).transposed()
-
-    def turned(
-        self, shape: tuple[int, int], transpose: bool, flip_rows: bool, flip_columns: bool
-    ) -> Self:
-        """Of a picture that is transposed, then flipped.
-
-        Args:
-            shape: Rows and columns of the picture that comes out.
-            transpose: Rows become columns.
-            flip_rows: The last row comes first.
-            flip_columns: The last column comes first.
-        """
-        found = self.transposed() if transpose else self
-        found = found.flipped_rows(shape[0]) if flip_rows else found
-        return found.flipped_columns(shape[1]) if flip_columns else found
 
 
 class RowSource(Protocol):
@@ -202,6 +134,74 @@ class Cube:
     def bands(self) -> int:
         """Number of bands."""
         return int(self.data.shape[2])
+
+    @classmethod
+    def from_array(
+        cls,
+        values: ArrayLike,
+        wavelengths_nm: ArrayLike | None = None,
+        *,
+        name: str = "cube",
+        georeference: Georeference | None = None,
+    ) -> Self:
+        """A cube of any numbers of shape (H, W, B), bands last.
+
+        Args:
+            values: Integers or floats of shape (H, W, B); what a masked array masks becomes
+                invalid. Float32 in this order is not copied.
+            wavelengths_nm: Band centres in nanometres, shape (B,), in any order: bands are sorted
+                by them.
+            name: What the cube is called.
+            georeference: Where its pixels lie on a map.
+
+        Raises:
+            ValueError: They are no numbers, or of another shape.
+
+        Example:
+            >>> counts = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+            >>> cube = Cube.from_array(counts, [700, 600, 500, 400])
+            >>> cube.shape, cube.wavelengths_nm.tolist(), cube.data[0, 0].tolist()
+            ((2, 3, 4), [400.0, 500.0, 600.0, 700.0], [3.0, 2.0, 1.0, 0.0])
+        """
+        data = numbers(values)
+        told = None if wavelengths_nm is None else np.asarray(wavelengths_nm, dtype=np.float64)
+        if told is None or data.ndim != 3 or told.shape != data.shape[2:]:
+            return cls(data, told, name, georeference=georeference)
+        told = in_nanometres(told)
+        data, told, notes = by_wavelength(data, told)
+        return cls(data, told, name, notes, georeference)
+
+    @classmethod
+    def from_xarray(cls, array: "DataArray") -> Self:
+        """A cube of an xarray DataArray with three dimensions, in any order.
+
+        Dimensions are known by their names, such as ``y``, ``x`` and ``band``; ``row``, ``col`` and
+        ``wavelength``; ``lines``, ``samples`` and ``bands``; ``lat`` and ``lon``. Wavelengths are
+        a coordinate of the bands with such a name, in its ``units``; the place on a map is that of
+        rioxarray's ``spatial_ref``, and of the coordinates of rows and columns as they now are.
+        Attributes that say "no data", scale and offset are followed, as long as xarray has not done
+        so itself.
+
+        Args:
+            array: Float32 that is already in the order (H, W, B) is not copied.
+
+        Raises:
+            ValueError: Its dimensions cannot be told, or it does not hold integers or floats.
+        """
+        return cls(*read_data_array(array))
+
+    def to_xarray(self) -> "DataArray":
+        """The cube as an xarray DataArray, which shares its numbers.
+
+        Returns:
+            Dimensions ``y``, ``x`` and ``wavelength``, a coordinate in nanometres; or ``y``, ``x``
+            and ``band`` where wavelengths are unknown. With a georeference, ``y`` and ``x`` are the
+            middles of pixels and ``spatial_ref`` is as rioxarray has it.
+
+        Raises:
+            ModuleNotFoundError: xarray is not installed.
+        """
+        return write_data_array(self.data, self.wavelengths_nm, self.name, self.georeference)
 
     def row_blocks(self) -> list[slice]:
         """Blocks of whole rows, top to bottom, each of about 16 MiB."""
