@@ -92,8 +92,7 @@ def _standardized(x: Tensor, packing: Packing) -> tuple[Tensor, list[Tensor], li
 
 def _weighted_sum(weight: Tensor, table: Tensor) -> Tensor:
     """Rows (r, C) times weights (r,), summed, shape (C,); a plain product rounds more."""
-    # Not len(table): torch.export would take it for a constant.
-    whole = table.shape[0] // ROWS_TOGETHER * ROWS_TOGETHER
+    whole = table.shape[0] // ROWS_TOGETHER * ROWS_TOGETHER  # to torch.export len is a constant
     parts = torch.bmm(
         weight[:whole].view(-1, 1, ROWS_TOGETHER), table[:whole].unflatten(0, (-1, ROWS_TOGETHER))
     )
