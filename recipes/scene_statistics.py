@@ -21,13 +21,13 @@ import numpy as np
 
 from dmssn.cube import Cube
 from dmssn.scenes import generate_scene
-from dmssn.scenes.backgrounds import AERIAL
 from dmssn.scenes.sensor import is_water_band
 from recipes.scene_measures import Mask, measure
 from recipes.score import real
 
 PLAIN = ("plain",)
-LIKE = {"abu": AERIAL, "muufl": AERIAL}
+AIRBORNE = ("patchwork", "coast")
+LIKE = {"abu": AIRBORNE, "muufl": AIRBORNE}
 """Backgrounds that cubes whose names begin so are compared with; the others, on cloths and belts,
 with ``PLAIN``."""
 AVIRIS_BANDS = 224

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmssn.scenes import families
-from dmssn.scenes.backgrounds import AERIAL
-from dmssn.scenes.backgrounds import AFLOAT as WATERS
+from dmssn.scenes.backgrounds import AERIAL, WATERS
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.objects import Thing, unit_area
 from dmssn.scenes.styles import Style

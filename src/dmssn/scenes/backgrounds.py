@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmssn.scenes import laying, materials, structures, textures
 from dmssn.scenes.canvas import Canvas
@@ -117,13 +118,7 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
         number = int(rng.spread(4, 150))
         label = textures.cells(rng, shape, number, rng.uniform(0, side * 0.05))
     palette = [laying.natural(rng) for _ in range(min(number, rng.integer(2, 7)))]
-    owner = rng.integers(len(palette), number)
-    for index, material in enumerate(palette):
-        coverage = (owner[label] == index).astype(np.float32)
-        if index == 0:
-            coverage[:] = 1
-        laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
-    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
+    _patches(rng, canvas, palette, number, label)
     for _ in range(rng.integer(0, 5)):
         laying.road(rng, canvas, palette)
     if rng.one_in(0.5):
@@ -131,6 +126,17 @@ def patchwork(rng: Chance, canvas: Canvas) -> list[Material]:
     if rng.one_in(0.5):
         laying.trees(rng, canvas)
     return palette
+
+
+def _patches(
+    rng: Chance, canvas: Canvas, palette: list[Material], number: int, label: NDArray[np.intp]
+) -> None:
+    """Cover each of the ground's patches, labelled (H, W) in [0, number), with a material."""
+    owner = rng.integers(len(palette), number)
+    for index, material in enumerate(palette):
+        coverage = (owner[label] == index).astype(np.float32) if index else None
+        laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
+    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
 
 
 def built(rng: Chance, canvas: Canvas) -> list[Material]:
@@ -141,11 +147,7 @@ def built(rng: Chance, canvas: Canvas) -> list[Material]:
     else:
         label = textures.cells(rng, canvas.shape, number, min(canvas.shape) * rng.uniform(0, 0.05))
     palette = [laying.natural(rng) for _ in range(rng.integer(1, 4))]
-    owner = rng.integers(len(palette), number)
-    for index, material in enumerate(palette):
-        coverage = (owner[label] == index).astype(np.float32) if index else None
-        laying.lay(rng, canvas, material, vary=rng.uniform(0.03, 0.2), coverage=coverage)
-    laying.grain(rng, canvas, rng.spread(0.03, 0.3))
+    _patches(rng, canvas, palette, number, label)
     structures.build(rng, canvas, palette)
     if rng.one_in(0.3):
         laying.buildings(rng, canvas, palette)
@@ -206,5 +208,5 @@ BACKGROUNDS: dict[str, Callable[[Chance, Canvas], list[Material]]] = {
 """Kind of background to the function that paints it and returns the materials it used."""
 AERIAL = ("patchwork", "built", "harbour", "coast")
 """Backgrounds that are seen from the air."""
-AFLOAT = ("harbour", "coast")
+WATERS = ("harbour", "coast")
 """Those whose objects are on the first material, which is water."""

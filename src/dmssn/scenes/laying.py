@@ -3,7 +3,10 @@
 Every function paints on a canvas, or gives a coverage in [0, 1] or a distance in pixels, (H, W).
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from dmssn.scenes import materials, shapes, textures
@@ -124,6 +127,11 @@ def lay(
     canvas.cover(material, coverage, weights)
 
 
+def within(distance: NDArray[np.floating[Any]]) -> Plane:
+    """Coverage of what has negative distances, in pixels."""
+    return np.asarray(np.clip(0.5 - distance, 0, 1), dtype=np.float32)
+
+
 def below(rng: Chance, canvas: Canvas, line: float, wobble: float) -> Plane:
     """Coverage of what lies below a tilted, perhaps ragged line at a share of the height."""
     height, width = canvas.shape
@@ -214,7 +222,7 @@ def scatter(
             form = shapes.box(cx, cy, max(a, 0.5), max(b, 0.5), angle)
         near = form(x[rows, cols], y[rows, cols])
         distance[rows, cols] = np.minimum(distance[rows, cols], near)
-    coverage = np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    coverage = within(distance)
     if shaded or angle is not None:
         shift = rng.integer(1, 4)
         shade = np.roll(coverage, (shift, shift), axis=(0, 1))

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from dmssn.scenes import distractors, light, shadows
 from dmssn.scenes.arranging import Plan, arrange, draw_plan
-from dmssn.scenes.backgrounds import AFLOAT, BACKGROUNDS
+from dmssn.scenes.backgrounds import BACKGROUNDS, WATERS
 from dmssn.scenes.canvas import Canvas
 from dmssn.scenes.chance import Chance
 from dmssn.scenes.dressing import dress
@@ -118,7 +118,7 @@ def set_stage(
     welcome = None
     if style.metamers:  # where there is nothing of which they would be a part
         welcome = _evenness(canvas)
-    elif kind in AFLOAT:
+    elif kind in WATERS:
         welcome = canvas.coverage(palette[0])
         welcome /= max(float(welcome.max()), 1e-6)  # other waters may have covered all of it
     things = arrange(rng, plan, shape, welcome)
@@ -216,7 +216,7 @@ def _distract(
     lumps: list[Thing] = []
     if style.metamers or style.akin or style.small:  # of which they would look the more salient
         return told, lumps
-    if kind not in AFLOAT and rng.one_in(0.35 if style.busy else 0.15):
+    if kind not in WATERS and rng.one_in(0.35 if style.busy else 0.15):
         distractors.stain(rng, canvas)
         told.append("stains")
     near = kind in ("plain", "ground", "paved", "horizon")

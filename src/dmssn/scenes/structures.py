@@ -6,7 +6,6 @@ looked for from the air is smaller.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ class Town:
 
     Attributes:
         angle: Of walls and streets; some are at right angles to it.
-        shade: Pixels that the shadow of a wall as high as half the shorter side is cast, (y, x).
+        shade: How far, in pixels, a wall as high as the shorter side casts its shadow, (y, x).
         depth: How much of the light a shadow takes.
     """
 
@@ -51,13 +50,13 @@ def street(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> 
     off = way(rng, canvas, town)
     half = side * rng.spread(0.006, 0.06)
     palette.append(materials.measured(rng, materials.PAVED))
-    paved = _within(np.abs(off) - half)
+    paved = laying.within(np.abs(off) - half)
     laying.lay(rng, canvas, palette[-1], rng.uniform(0.02, 0.12), paved)
     if rng.one_in(0.5):
         paint = materials.grey(rng, rng.uniform(0.3, 0.9))
         line = side * rng.uniform(0.001, 0.004)
         at = half * rng.choice([0.0, 0.7, 1.0])
-        laying.lay(rng, canvas, paint, 0.05, _within(np.abs(np.abs(off) - at) - line))
+        laying.lay(rng, canvas, paint, 0.05, laying.within(np.abs(np.abs(off) - at) - line))
 
 
 def way(rng: Chance, canvas: Canvas, town: Town) -> Plane:
@@ -65,15 +64,14 @@ def way(rng: Chance, canvas: Canvas, town: Town) -> Plane:
 
     It is positive on one side and negative on the other.
     """
-    height, width = canvas.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    cy, cx = rng.uniform(0, height), rng.uniform(0, width)
+    cy, cx = (rng.uniform(0, length) for length in canvas.shape)
     if rng.one_in(0.4):
         radius, turn = min(canvas.shape) * rng.spread(0.2, 2.0), rng.uniform(0, 2 * np.pi)
         cy, cx = cy + radius * np.sin(turn), cx + radius * np.cos(turn)
+        y, x = _pixels(canvas)
         return np.asarray(np.hypot(y - cy, x - cx) - radius)
     angle = town.angle + rng.choice([0.0, np.pi / 2]) if rng.one_in(0.7) else rng.uniform(0, 3)
-    return np.asarray((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle))
+    return _beside(canvas, cy, cx, angle)
 
 
 def dam(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> None:
@@ -82,20 +80,20 @@ def dam(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> Non
     off = way(rng, canvas, town)
     if rng.one_in(0.4):  # it parts two waters
         palette.append(materials.water(rng))
-        beyond = _within(off if (off < 0).mean() < 0.5 else -off)
+        beyond = laying.within(off if (off < 0).mean() < 0.5 else -off)
         laying.lay(rng, canvas, palette[-1], rng.uniform(0.01, 0.1), beyond, made="water")
     off = np.abs(off + side * rng.uniform(0, 0.02) * textures.fractal(rng, canvas.shape, side / 6))
     half = side * rng.spread(0.006, 0.05)
     if rng.one_in(0.4):  # surf, or wet sand
         palette.append(materials.grey(rng, rng.uniform(0.2, 0.9)))
-        along = _within(off - half * rng.uniform(1.1, 1.6))
+        along = laying.within(off - half * rng.uniform(1.1, 1.6))
         laying.lay(rng, canvas, palette[-1], 0.1, along)
     classes = rng.choice([("sand", "gravel"), materials.PAVED, materials.PLANTS, materials.DRY])
     palette.append(materials.measured(rng, classes))
-    laying.lay(rng, canvas, palette[-1], rng.uniform(0.03, 0.2), _within(off - half))
+    laying.lay(rng, canvas, palette[-1], rng.uniform(0.03, 0.2), laying.within(off - half))
     if rng.one_in(0.4):
         palette.append(materials.measured(rng, materials.PLANTS + materials.PAVED))
-        laying.lay(rng, canvas, palette[-1], 0.1, _within(off - half * rng.uniform(0.3, 0.7)))
+        laying.lay(rng, canvas, palette[-1], 0.1, laying.within(off - half * rng.uniform(0.3, 0.7)))
 
 
 def yard(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> None:
@@ -104,9 +102,9 @@ def yard(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> No
     classes = rng.choice([materials.PAVED, materials.PAVED, materials.SOILS, materials.PLANTS])
     palette.append(materials.measured(rng, classes))
     distance = _over(canvas, form)
-    laying.lay(rng, canvas, palette[-1], rng.uniform(0.02, 0.12), _within(distance))
+    laying.lay(rng, canvas, palette[-1], rng.uniform(0.02, 0.12), laying.within(distance))
     if rng.one_in(0.4):
-        rim = _within(np.abs(distance) - min(canvas.shape) * rng.uniform(0.002, 0.008))
+        rim = laying.within(np.abs(distance) - min(canvas.shape) * rng.uniform(0.002, 0.008))
         palette.append(materials.measured(rng, materials.PAVED + materials.PLANTS))
         laying.lay(rng, canvas, palette[-1], 0.1, rim)
 
@@ -115,7 +113,7 @@ def pond(rng: Chance, canvas: Canvas, town: Town, palette: list[Material]) -> No
     """Standing water with a shore like a block's or round."""
     form = _block(rng, canvas, town, (0.04, 0.2), corner=rng.uniform(0, 1))
     palette.append(materials.water(rng))
-    coverage = _within(_over(canvas, form))
+    coverage = laying.within(_over(canvas, form))
     laying.lay(rng, canvas, palette[-1], rng.uniform(0.01, 0.1), coverage, made="water")
 
 
@@ -130,7 +128,7 @@ def roof(rng: Chance, canvas: Canvas, town: Town, material: Material) -> None:
         cy, cx = (float(at.mean()) for at in np.nonzero(distance <= distance.min() + 1))
         wing = _block(rng, canvas, town, (0.04, 0.2), centre=(cy, cx))
         distance = np.minimum(distance, _over(canvas, wing))
-    coverage = _within(distance)
+    coverage = laying.within(distance)
     high = rng.spread(0.02, 0.25)
     shade = np.zeros_like(coverage)
     for part in np.linspace(0.2, 1, 5):  # what stands between wall and end of the shadow, too
@@ -139,22 +137,13 @@ def roof(rng: Chance, canvas: Canvas, town: Town, material: Material) -> None:
     canvas.dim(1 - np.float32(town.depth) * gaussian_filter(shade, 0.5))
     laying.lay(rng, canvas, material, rng.uniform(0.02, 0.15), coverage)
     if rng.one_in(0.35):  # two slopes, of which the light meets one
-        off = _over(canvas, _ridge(canvas, town, distance))
-        canvas.dim(1 - np.float32(rng.uniform(0.1, 0.5)) * coverage * _within(off))
+        inside = np.nonzero(distance < 0)
+        cy, cx = (float(at.mean()) if len(at) else 0.0 for at in inside)
+        off = _beside(canvas, cy, cx, town.angle)
+        canvas.dim(1 - np.float32(rng.uniform(0.1, 0.5)) * coverage * laying.within(off))
     if rng.one_in(0.4):  # a parapet
-        rim = _within(np.abs(distance + side * 0.004) - side * rng.uniform(0.002, 0.006))
+        rim = laying.within(np.abs(distance + side * 0.004) - side * rng.uniform(0.002, 0.006))
         laying.lay(rng, canvas, materials.grey(rng, rng.uniform(0.05, 0.9)), 0.1, rim)
-
-
-def _ridge(canvas: Canvas, town: Town, distance: Plane) -> Distance:
-    """Distance from a line through the middle of what is inside; negative on one side of it."""
-    inside = np.nonzero(distance < 0)
-    cy, cx = (float(at.mean()) if len(at) else 0.0 for at in inside)
-
-    def beside(x: Plane, y: Plane) -> Plane:
-        return np.asarray((x - cx) * np.cos(town.angle) + (y - cy) * np.sin(town.angle))
-
-    return beside
 
 
 def _block(
@@ -175,13 +164,19 @@ def _block(
 
 def _over(canvas: Canvas, form: Distance) -> Plane:
     """A form's distances at all pixels."""
-    y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]].astype(np.float32)
+    y, x = _pixels(canvas)
     return form(x, y)
 
 
-def _within(distance: NDArray[np.floating[Any]]) -> Plane:
-    """Coverage of what has negative distances."""
-    return np.asarray(np.clip(0.5 - distance, 0, 1), dtype=np.float32)
+def _beside(canvas: Canvas, cy: float, cx: float, angle: float) -> Plane:
+    """Distance of all pixels from a line through a point; negative on one side of it."""
+    y, x = _pixels(canvas)
+    return np.asarray((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle))
+
+
+def _pixels(canvas: Canvas) -> NDArray[np.float32]:
+    """Rows and columns of all pixels, (2, H, W)."""
+    return np.mgrid[: canvas.shape[0], : canvas.shape[1]].astype(np.float32)
 
 
 def build(rng: Chance, canvas: Canvas, palette: list[Material]) -> None:
