@@ -75,6 +75,12 @@ def test_values_are_of_the_types_of_their_keys(recipe):
     assert found.prepare.mixture.components == 8
 
 
+def test_words_of_a_key_may_be_joined_by_dashes(recipe):
+    found = read(recipe, "--detector.spectral-attention", "positions", "--train.weight-decay=0.5")
+    assert found.detector.spectral_attention == "positions"
+    assert found.detector.fit.weight_decay == 0.5
+
+
 def test_every_key_of_a_recipe_is_an_option():
     for key in hints_by_key(Recipe):
         assert parsed(f"--{key}", "1").given == ((f"--{key}", "1"),)
@@ -100,6 +106,7 @@ def test_a_whole_key_goes_before_a_short_one_in_either_order(recipe, turned):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--train.weight-decay", "1", "--train.weight_decay", "2"), "is given twice: 1 and 2"),
         (("--detector.fit.epochs", "3.5"), "--detector.fit.epochs takes a whole number, got '3.5'"),
         (("--train.epochs", "many"), "--train.epochs takes a whole number, got 'many'"),
         (("--detector.l1", "x"), "--detector.l1 takes a number, got 'x'"),

@@ -78,8 +78,9 @@ class RecipeOptions:
             )
         told: dict[str, str] = {}
         for option, text in self.given:
-            if told.setdefault(option.removeprefix("--"), text) != text:
-                raise SettingError(f"{option} is given twice: {told[option[2:]]} and {text}")
+            key = option.removeprefix("--").replace("-", "_")  # options may have either
+            if told.setdefault(key, text) != text:
+                raise SettingError(f"{option} is given twice: {told[key]} and {text}")
         short = {
             f"{stage}.fit.{key.removeprefix(SHORT)}": key
             for key in told
