@@ -1,7 +1,7 @@
 """Score a detector on scenes it was not trained on, as the tables of the model card are made.
 
     python -m recipes.score [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
-    python -m recipes.score --split val --size 320      # how the size it runs at was chosen
+    python -m recipes.score --split val --size 128 --decisive 3     # how both were chosen
 
 prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
 those of ``make weights``) and one of the real cubes of ``--real``, which are not part of the
@@ -77,9 +77,12 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--real", type=Path)
     parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
+    parser.add_argument("--decisive", type=float, help="factor of logits above 0")
     options = parser.parse_args()
     text = options.detector or DEFAULT
     detector = load_network(with_sizes(text, [options.size] if options.size else []))
+    if options.decisive:
+        detector.network.msst.decisive = options.decisive
     header, parameters = detector.header, detector.parameters
     print(f"{detector.name}: {parameters:,} parameters at {header.bands} bands")
     print(

@@ -1,12 +1,13 @@
 """Put a trained detector into the package.
 
-    python recipes/ship.py runs/shipped/detector --size 320
+    python recipes/ship.py runs/shipped/detector --size 128 --decisive 3
 
 after `make weights`, which is `dmssn reproduce shipped --run runs/shipped`, it writes
 src/dmssn/weights/dmssn.safetensors: the run's best averaged weights. They are stored in float16 if
 no pixel of any validation scene moves by more than 0.001 for it, else as they are. ``--size`` is
-the side that scenes are squeezed to, when another than the trained one scores better on the
-validation split: ``python -m recipes.score runs/shipped/detector --split val --size 320``.
+the side that scenes are squeezed to, and ``--decisive`` the factor of logits above 0
+(``MSSTConfig.decisive``), when others than those of training score better on the validation split:
+``python -m recipes.score runs/shipped/detector --split val --size 128 --decisive 3``.
 """
 
 import argparse
@@ -46,18 +47,20 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--decisive", type=float, default=1.0)
     parser.add_argument("--prepared", type=Path, default=Path("runs/shipped/prepared"))
     options = parser.parse_args()
     file = options.run / "best.safetensors"
     header, tensors = checkpoint.load(file, "detector")
     if options.size:
         header = replace(header, prepare={**header.prepare, "size": options.size})
+    msst = {**header.model["msst"], "decisive": options.decisive}
+    header = replace(header, model={**header.model, "msst": msst})
     checkpoint.save(SHIPPED, header, tensors, half=True)
-    apart = moved(
-        load_network(str(file), device="cpu"),
-        load_network(str(SHIPPED), device="cpu"),
-        PreparedSet(options.prepared),
-    )
+    trained = load_network(str(file), device="cpu")
+    trained.network.msst.decisive = options.decisive
+    shipped = load_network(str(SHIPPED), device="cpu")
+    apart = moved(trained, shipped, PreparedSet(options.prepared))
     half = apart <= MOST_MOVED
     if not half:
         checkpoint.save(SHIPPED, header, tensors)

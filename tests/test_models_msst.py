@@ -1,6 +1,8 @@
 """The transformer: sizes, attention against a plain formula, dropout, and the head's shortcut."""
 
 import copy
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -39,6 +41,26 @@ def test_small_and_uneven_sizes_train(size: tuple[int, int]) -> None:
         assert parameter.grad.isfinite().all(), name
 
 
+@pytest.mark.parametrize("head", ["sum", "detail"])
+def test_a_decisive_network_is_surer_of_what_is_likely_salient_and_of_nothing_else(
+    head: Literal["sum", "detail"],
+) -> None:
+    calm = {"head": head, "dropout": 0, "attention_dropout": 0, "drop_path": 0}
+    plain = MSST(replace(SMALL, **calm)).eval()
+    decisive = MSST(replace(SMALL, **calm, decisive=3))
+    code = torch.randn(1, 32, 40, 48)
+    with torch.no_grad():
+        plain.head.classify.bias -= plain(code)[0].median()  # so that there are both
+        decisive.load_state_dict(plain.state_dict())
+        before, after = plain(code)[0], decisive.eval()(code)[0]
+        trained = decisive.train()(code)[0]
+    likely = before > 0
+    assert 0 < likely.float().mean() < 1
+    torch.testing.assert_close(after[likely], 3 * before[likely])
+    torch.testing.assert_close(after[~likely], before[~likely])
+    torch.testing.assert_close(trained, before)  # losses see the logits as they are
+
+
 def test_a_smaller_map_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 32 x 32 pixels, got 31 x 64"):
         MSST(SMALL)(torch.zeros(1, 32, 31, 64))
@@ -58,6 +80,8 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         MSSTConfig(head_groups="spectra")
     with pytest.raises(ValueError, match="spectral_attention must be one of 'positions', 'chann"):
         MSSTConfig(spectral_attention="bands")
+    with pytest.raises(ValueError, match=r"decisive must be from 1 to 100, got 0\.5"):
+        MSSTConfig(decisive=0.5)
     with pytest.raises(ValueError, match="head must be one of 'sum', 'detail', got 'details'"):
         MSSTConfig(head="details")
 

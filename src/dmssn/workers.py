@@ -21,7 +21,7 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_all_start_methods, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
@@ -34,6 +34,10 @@ R = TypeVar("R")
 
 CONNECT_SECONDS = 30
 """How long a cluster may take to answer."""
+
+
+SLOW_IMPORTS = ("numpy", "scipy.ndimage", "h5py", "torch")
+"""What workers need that takes long to import, where the process that starts them has it."""
 
 
 class WorkerDied(RuntimeError):
@@ -178,9 +182,13 @@ def processes(count: int) -> ProcessPoolExecutor:
     Args:
         count: How many.
     """
-    # spawn: a forked copy of a process with threads, such as torch's, may hang.
-    spawn = get_context("spawn")
-    return _Pool(count, mp_context=spawn, initializer=_begin)
+    # A forked copy of a process with threads, such as torch's, may hang; one of a server that has
+    # imported what takes long, and done nothing else, does not, and begins at once.
+    if "forkserver" not in get_all_start_methods():
+        return _Pool(count, mp_context=get_context("spawn"), initializer=_begin)
+    server = get_context("forkserver")
+    server.set_forkserver_preload([name for name in SLOW_IMPORTS if name in sys.modules])
+    return _Pool(count, mp_context=server, initializer=_begin)
 
 
 class _Pool(ProcessPoolExecutor):

@@ -21,6 +21,7 @@ from dmssn.models.detail_head import DetailHead
 
 HeadKind = Literal["sum", "detail"]
 """What makes logits of the stages."""
+MOST_DECISIVE = 100  # maps are all but binary above 0.5 long before
 LEAST_SIDE = 32  # below it the first stage's map is smaller than one key of the reduced map
 
 
@@ -42,6 +43,10 @@ class MSSTConfig:
     """What the spectral group weighs; published: positions."""
     head: HeadKind = "sum"
     """What makes logits of the stages; published: their sum."""
+    decisive: float = 1.0
+    """After training, logits above 0 are multiplied by this, at least 1: what is more likely
+    salient than not is drawn surer, the rest keeps its saliency, and the order of pixels and what
+    is above 0.5 stay; published: 1."""
     reductions: tuple[int, ...] = (8, 4, 2, 1)
     """Side of the square of positions that becomes one key."""
     mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
@@ -67,6 +72,8 @@ class MSSTConfig:
             if (value := getattr(self, name)) not in get_args(kind):
                 known = ", ".join(map(repr, get_args(kind)))
                 raise ValueError(f"{name} must be one of {known}, got {value!r}")
+        if not 1 <= self.decisive <= MOST_DECISIVE:
+            raise ValueError(f"decisive must be from 1 to {MOST_DECISIVE}, got {self.decisive}")
         for channels, heads in zip(self.channels, self.heads, strict=True):
             if channels % 32 or channels % heads:
                 raise ValueError(
@@ -203,6 +210,7 @@ class MSST(nn.Module):
             self.head = DetailHead(config.inputs, config.channels)
         else:
             self.head = Head(config.channels)
+        self.decisive = config.decisive
         self.apply(_initialize)
 
     def forward(self, code: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -227,10 +235,14 @@ class MSST(nn.Module):
         for stage in self.stages:
             x = stage(x)
             outputs.append(x)
+        coarse: list[Tensor] = []
         if isinstance(self.head, DetailHead):
-            found: tuple[Tensor, list[Tensor]] = self.head(outputs, code)
-            return found
-        return self.head(outputs, height, width), []
+            logits, coarse = self.head(outputs, code)
+        else:
+            logits = self.head(outputs, height, width)
+        if not self.training and self.decisive != 1:
+            logits = logits + (self.decisive - 1) * F.relu(logits)
+        return logits, coarse
 
 
 def _initialize(module: nn.Module) -> None:
