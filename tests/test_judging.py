@@ -375,7 +375,9 @@ def test_a_prepared_set_is_judged_as_it_was_homogenized(tmp_path, capsys):
     np.testing.assert_allclose(found, detector.on_regions(scene.cube), atol=1e-4)
     assert "homogenize it is not in theirs" in (out / "benchmark.md").read_text()
     # One that was trained on scenes of another size would see what it never saw.
-    refused("prepared otherwise (size 320, not 32", tmp_path, capsys)
+    side = dmssn.load_detector(device="cpu").header.prepare["size"]
+    assert side != 32
+    refused(f"prepared otherwise (size {side}, not 32", tmp_path, capsys)
     # Nor would one of other wavelengths, though it has as many bands.
     infrared = tmp_path / "infrared.safetensors"
     assert PreparedSet(tmp_path / "prepared").manifest.wavelengths_nm is not None

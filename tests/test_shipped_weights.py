@@ -72,11 +72,20 @@ def test_the_objects_of_the_demo_stand_out(detector):
 
 
 def test_the_units_of_a_cube_do_not_matter(detector):
-    cube, _ = with_object(cube_of(bands=40), 0)
-    counts = Cube(cube.data * 4096 + 200, cube.wavelengths_nm)
-    apart = np.abs(detector(counts) - detector(cube))
-    assert np.mean(apart > 0.02) < 0.05  # rounding decides the region of a few pixels
-    assert apart.mean() < 0.005
+    """To rounding: a factor that rounds nothing changes nothing.
+
+    Others move the last bit of values, and EM can turn that into other regions for a few pixels;
+    of some scenes in ten it does (seen up to 0.5 of saliency in 4 % of pixels), so not all of
+    these three are to stay as they are.
+    """
+    scenes = [with_object(cube_of(80, 80, bands=40, seed=seed), seed)[0] for seed in range(3)]
+    as_it_is = [detector(cube) for cube in scenes]
+    doubled = Cube(scenes[0].data * 4096, scenes[0].wavelengths_nm)
+    np.testing.assert_array_equal(detector(doubled), as_it_is[0])
+    counts = [Cube(cube.data * 4096 + 200, cube.wavelengths_nm) for cube in scenes]
+    apart = [np.abs(detector(cube) - map_) for cube, map_ in zip(counts, as_it_is, strict=True)]
+    assert np.median([one.max() for one in apart]) < 0.001
+    assert max(one.mean() for one in apart) < 0.005
 
 
 def auc(detector: NetworkDetector, path, mask_key: str, crop_key: str | None = None) -> float:
