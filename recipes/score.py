@@ -1,7 +1,7 @@
 """Score a detector on scenes it was not trained on, as the tables of the model card are made.
 
     python -m recipes.score [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
-    python -m recipes.score --split val --size 128 --decisive 3     # how both were chosen
+    python -m recipes.score --split val --first 75 --size 128 --decisive 3   # how both were chosen
 
 prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
 those of ``make weights``) and one of the real cubes of ``--real``, which are not part of the
@@ -11,7 +11,7 @@ repository (``real_cubes`` says how the folder holds them). Maps are scored as f
 
 import argparse
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("detector", nargs="?")
     parser.add_argument("--scenes", type=Path, default=Path("runs/shipped/scenes"))
     parser.add_argument("--split", default="test", choices=["val", "test"])
+    parser.add_argument("--first", type=int, help="score this many scenes of the split alone")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
     parser.add_argument("--decisive", type=float, help="factor of logits above 0")
@@ -89,7 +90,8 @@ def main() -> None:
         f"run at {'+'.join(map(str, detector.sizes))} pixels a side; trained to {header.metrics}\n"
     )
     if options.scenes.is_dir():
-        rows = table(detector, generated(options.scenes, options.split))
+        scenes = generated(options.scenes, options.split)
+        rows = table(detector, islice(scenes, options.first))
         values = np.array(list(rows.values()))
         print_rows({f"mean of {len(rows)} generated ({options.split})": np.nanmean(values, axis=0)})
         print()

@@ -1,4 +1,4 @@
-"""A trained detector at other sides than its checkpoint's: ``dmssn:sizes=256+384``."""
+"""A trained detector at other sides than its checkpoint's: ``dmssn:sizes=128+192``."""
 
 import json
 import shutil
@@ -152,7 +152,7 @@ def test_a_detector_shows_its_settings_as_classical_ones_do(weights, tmp_path):
     shutil.copy(weights, run / "best.safetensors")
     assert load_network(f"{run}:sizes=48").name == "mine:sizes=48"
     assert dmssn.load_detector(Path(f"{run}:sizes=48")).name == "mine:sizes=48"
-    assert find_checkpoint("dmssn:sizes=256+384")[0] == "dmssn:sizes=256+384"
+    assert find_checkpoint("dmssn:sizes=128+192")[0] == "dmssn:sizes=128+192"
 
 
 def test_identity_tells_sizes_apart(weights, tmp_path):
@@ -169,7 +169,7 @@ def test_identity_tells_sizes_apart(weights, tmp_path):
     ("text", "there", "wanted"),
     [
         ("dmssn", ["dmssn"], ("dmssn", [])),
-        ("dmssn:sizes=256+384", ["dmssn"], ("dmssn", ["sizes=256+384"])),
+        ("dmssn:sizes=128+192", ["dmssn"], ("dmssn", ["sizes=128+192"])),
         ("dmssn:scale=2", ["dmssn"], ("dmssn", ["scale=2"])),
         ("dmssn:", ["dmssn"], ("dmssn", [""])),
         ("dmssn:sizes=64:sizes=32", ["dmssn"], ("dmssn", ["sizes=64", "sizes=32"])),
@@ -213,7 +213,7 @@ def test_any_path_with_sizes_behind_it_is_read_as_written(base, sizes):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("scale=2", r"dmssn has no setting 'scale'; there is sizes, as in sizes=256\+384$"),
+        ("scale=2", r"dmssn has no setting 'scale'; there is sizes, as in sizes=128\+192$"),
         ("256", "dmssn has no setting '256'; there is sizes"),
         ("", "dmssn has no setting ''; there is sizes"),
         ("Sizes=256", "dmssn has no setting 'Sizes'; there is sizes"),
@@ -332,7 +332,7 @@ def test_predict_refuses_other_settings_before_any_work(weights, tmp_path, capsy
     code, out, err = run(capsys, *always, f"{weights}:scale=2")
     assert (code, out) == (2, "")
     assert err == (
-        f"dmssn predict: {weights} has no setting 'scale'; there is sizes, as in sizes=256+384\n"
+        f"dmssn predict: {weights} has no setting 'scale'; there is sizes, as in sizes=128+192\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -39,7 +39,7 @@ def load_detector(
             one's with settings if need be (``local-rx:inner=5:outer=15``); a checkpoint file, or
             the folder of a finished run; an ONNX file that ``dmssn export`` wrote. A trained
             one's may end in the sides cubes are prepared
-            at, in pixels, in place of the one it was trained at (``dmssn:sizes=256+384``): its
+            at, in pixels, in place of the one it was trained at (``dmssn:sizes=128+192``): its
             map is the mean of theirs. The default is the network that comes with the package.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; classical detectors, and those in ONNX
             files, run on the CPU.

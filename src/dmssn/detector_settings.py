@@ -1,4 +1,4 @@
-"""Settings behind the name or file of a trained detector, as in ``dmssn:sizes=256+384``."""
+"""Settings behind the name or file of a trained detector, as in ``dmssn:sizes=128+192``."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,8 @@ def split(text: str, is_there: Callable[[str], bool]) -> tuple[str, list[str]]:
         is_there: Whether a text without settings is a detector.
 
     Example:
-        >>> split("dmssn:sizes=256+384", lambda text: text == "dmssn")
-        ('dmssn', ['sizes=256+384'])
+        >>> split("dmssn:sizes=128+192", lambda text: text == "dmssn")
+        ('dmssn', ['sizes=128+192'])
         >>> split("C:\\runs\\mine:sizes=320", lambda text: False)
         ('C:\\runs\\mine', ['sizes=320'])
     """
@@ -49,15 +49,15 @@ def read_sizes(name: str, settings: Sequence[str]) -> tuple[int, ...]:
         SettingError: There is no such setting, it is given twice, or its value cannot be.
 
     Example:
-        >>> read_sizes("dmssn", ["sizes=256+384"])
-        (256, 384)
+        >>> read_sizes("dmssn", ["sizes=128+192"])
+        (128, 192)
     """
     found: tuple[int, ...] = ()
     for part in settings:
         key, _, value = part.partition("=")
         if key != SIZES:
             raise SettingError(
-                f"{name} has no setting {key!r}; there is {SIZES}, as in {SIZES}=256+384"
+                f"{name} has no setting {key!r}; there is {SIZES}, as in {SIZES}=128+192"
             )
         if found:
             raise SettingError(f"{name}: {SIZES} is given twice")
@@ -69,7 +69,7 @@ def _sizes(name: str, value: str) -> tuple[int, ...]:
     words = value.split("+")
     if not all(re.fullmatch("[0-9]{1,9}", word) for word in words):
         raise SettingError(
-            f"{name}: {SIZES} must be whole numbers of pixels, with + between, such as 256+384, "
+            f"{name}: {SIZES} must be whole numbers of pixels, with + between, such as 128+192, "
             f"got {value!r}"
         )
     sizes = tuple(map(int, words))
@@ -87,8 +87,8 @@ def with_sizes(name: str, sizes: Sequence[int]) -> str:
     """A name with its settings behind it, as they are written.
 
     Example:
-        >>> with_sizes("dmssn", [256, 384]), with_sizes("dmssn", [])
-        ('dmssn:sizes=256+384', 'dmssn')
+        >>> with_sizes("dmssn", [128, 192]), with_sizes("dmssn", [])
+        ('dmssn:sizes=128+192', 'dmssn')
     """
     return f"{name}:{SIZES}={'+'.join(map(str, sizes))}" if sizes else name
 

@@ -5,10 +5,10 @@ Examples:
     # float maps, masks and tables of objects of all cubes in a folder
     dmssn predict cubes/ -o out --save tiff mask objects --json
     # a scene larger than the memory, or targets of a few pixels
-    dmssn predict flight-line.hdr -o out --tile 320
+    dmssn predict flight-line.hdr -o out --tile 256
     # a classical detector, or the mean over two sizes
     dmssn predict cube.mat -o out --detector local-rx:inner=5:outer=15
-    dmssn predict cube.mat -o out --detector dmssn:sizes=256+384
+    dmssn predict cube.mat -o out --detector dmssn:sizes=128+192
 """
 
 from pathlib import Path
@@ -52,7 +52,7 @@ def main(
         output: Folder for all that is written.
         detector: Name of a detector, a checkpoint file, a run folder, or an ONNX file of `dmssn
             export`, which needs no torch; by default the one that comes with the program. Settings
-            follow a colon: dmssn:sizes=256+384 is the mean of a
+            follow a colon: dmssn:sizes=128+192 is the mean of a
             trained detector's maps at squares of these sides, and takes the time of both.
         save: Also write: mask (PNG), objects (CSV table), npy, tiff, envi (float maps; the last
             two keep the cube's georeference, tiff with the extra `geo`); several by commas or

@@ -30,7 +30,7 @@ def write_onnx(detector: str, path: Path, takes: GraphInput) -> dict[str, Any]:
     """
     if sizes_of(detector):
         raise SettingError(
-            f"{detector}: sizes are chosen when it runs, as in FILE.onnx:sizes=256+384; leave "
+            f"{detector}: sizes are chosen when it runs, as in FILE.onnx:sizes=128+192; leave "
             "them out here"
         )
     try:
