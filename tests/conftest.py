@@ -1,7 +1,7 @@
 """Fixtures shared by the whole suite."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,24 @@ def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("jobs")
     write_jobs(root)
     return root
+
+
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[Callable[..., None]]:
+    """Figures are put together as ever and saved as empty files, for to render them takes long.
+
+    For tests that look at none; yields what renders one, for those among them that do.
+    """
+    from matplotlib.figure import Figure
+
+    render = Figure.savefig
+
+    def leave(figure: Figure, path: Path, **_: Any) -> None:
+        path.write_bytes(b"")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", leave)
+        yield render
 
 
 @pytest.fixture
