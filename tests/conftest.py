@@ -10,6 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+# Side by side, runners that take all cores each spend most of their time waiting for each other.
+# Before anything here imports numpy or torch, and for all processes that the tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is not a failure; speed is measured elsewhere.
 hypothesis.settings.register_profile("dmssn", deadline=None)
 hypothesis.settings.load_profile("dmssn")
