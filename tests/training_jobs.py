@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -92,6 +92,7 @@ def _begin(folder: Path, fault: str, words: Sequence[str], said: Path) -> None:
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT), number)
+    set_start_method(None, force=True)  # or loaders of scenes would come from that server, too
     use_threads(1)
     drive(fault, words)
 
