@@ -1,7 +1,7 @@
 """Fixtures shared by the whole suite."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,11 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+# Side by side, runners that take all cores each spend most of their time waiting for each other.
+# Before anything here imports numpy or torch, and for all processes that the tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is not a failure; speed is measured elsewhere.
 hypothesis.settings.register_profile("dmssn", deadline=None)
@@ -42,6 +47,24 @@ def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("jobs")
     write_jobs(root)
     return root
+
+
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[Callable[..., None]]:
+    """Figures are put together as ever and saved as empty files, for to render them takes long.
+
+    For tests that look at none; yields what renders one, for those among them that do.
+    """
+    from matplotlib.figure import Figure
+
+    render = Figure.savefig
+
+    def leave(figure: Figure, path: Path, **_: Any) -> None:
+        path.write_bytes(b"")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", leave)
+        yield render
 
 
 @pytest.fixture

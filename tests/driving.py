@@ -6,6 +6,7 @@ Run by the tests of interrupted and distributed training, under torchrun or alon
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dmssn.cli import main
@@ -85,16 +86,20 @@ def in_validation(act: object) -> None:
     Trainer._between = counted
 
 
-if __name__ == "__main__":
-    fault, *_words = sys.argv[1:]
-    _what, _, _numbers = fault.partition(":")
-    _nth, _rank = (*map(int, filter(None, _numbers.split(","))), 0, 0)[:2]
-    if _what == "killed-writing":
-        kill_while_writing(_nth)
-    elif _what == "stopped-in-validation":
+def drive(fault: str, words: Sequence[str]) -> None:
+    """The program, with a fault."""
+    what, _, numbers = fault.partition(":")
+    nth, rank = (*map(int, filter(None, numbers.split(","))), 0, 0)[:2]
+    if what == "killed-writing":
+        kill_while_writing(nth)
+    elif what == "stopped-in-validation":
         in_validation(stop)
-    elif _what == "blind":
-        blind(_rank)
-    elif _what != "none":
-        before_step(_nth, _rank, {"killed": killed, "fails": fail, "stopped": stop}[_what])
-    main(_words)
+    elif what == "blind":
+        blind(rank)
+    elif what != "none":
+        before_step(nth, rank, {"killed": killed, "fails": fail, "stopped": stop}[what])
+    main(words)
+
+
+if __name__ == "__main__":
+    drive(sys.argv[1], sys.argv[2:])

@@ -40,6 +40,8 @@ from dmssn.runs.tables import cells, tabulate
 from dmssn.store import write_json
 from generated import write_folder
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 BANDS = 6
 FIT = FitConfig(epochs=1, batch=2, learning_rate=3e-3)
 OURS_ONLY = Recipe(data=DataConfig(scenes=Path("scenes"), prepared=Path("unused")))

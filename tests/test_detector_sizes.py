@@ -337,6 +337,7 @@ def test_predict_refuses_other_settings_before_any_work(weights, tmp_path, capsy
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_benchmark_takes_sizes_and_its_outputs_tell_them(weights, tmp_path, capsys):
     write_scene_files(tmp_path, *with_object(cube_of(**SHAPE, name="a"), 1))
     out, text = tmp_path / "out", f"{weights}:sizes=32+48+40"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import dmssn
@@ -20,6 +21,8 @@ from dmssn.scoring import Scoring
 from dmssn.store import PreparedSet, read_scene
 from generated import cube_of, with_object, write_folder, write_scene_files
 from making import BANDS, PREPARE, write_detector
+
+pytestmark = pytest.mark.usefixtures("unrendered")
 
 NAMES = ("a", "b", "c")
 SIZE = {"height": 24, "width": 30, "bands": BANDS}
@@ -54,10 +57,12 @@ def results_in(folder: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def judged(scenes, network, tmp_path_factory) -> Path:
-    """A benchmark of two detectors; what is in it is only read."""
+def judged(scenes, network, tmp_path_factory, unrendered) -> Path:
+    """A benchmark of two detectors, with all its pictures; what is in it is only read."""
     out = tmp_path_factory.mktemp("out") / "judged"
-    assert judge(*given(scenes), "--detectors", f"tiny={network},sad", "-o", out) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", unrendered)
+        assert judge(*given(scenes), "--detectors", f"tiny={network},sad", "-o", out) == 0
     return out
 
 
@@ -95,6 +100,8 @@ def test_all_that_is_promised_is_written(judged):
         "maps",
         "colour",
     }
+    with Image.open(judged / "curves.png") as picture:
+        assert picture.width == 1560
     page = (judged / "benchmark.html").read_text()
     for said in ("tiny", "sad", "the mask's own size", "none stretched", "too few"):
         assert said.replace("'", "&#x27;") in page or said in page
@@ -138,8 +145,9 @@ def bytes_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_run_again_it_keeps_what_is_done_and_writes_the_same_bytes(
-    judged, scenes, network, tmp_path
+    judged, scenes, network, tmp_path, monkeypatch, unrendered
 ):
+    monkeypatch.setattr(Figure, "savefig", unrendered)
     out = copy_of(judged, tmp_path)
     before, kept = bytes_in(out), moments(out)
     assert judge(*given(scenes), "--detectors", f"tiny={network},sad", "-o", out) == 0

@@ -11,49 +11,71 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, redirect_stderr
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from dmssn import moments, preparing_scenes, preparing_sets
+from dmssn.cli import main
 from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
 from dmssn.files import locked
 from dmssn.labour import Labour
 from dmssn.preparing_sets import prepare_set
+from dmssn.workers import SLOW_IMPORTS
 from generated import write_folder
 
 CONFIG = PrepareConfig(size=32, statistics="data set", mixture=MixtureConfig(components=6))
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from dmssn import moments, preparing_scenes, preparing_sets
-from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
 
-point, nth, folder, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
-calls = 0
 
-def killing(real, counts=lambda *arguments: True):
-    def call(*arguments, **named):
-        global calls
-        calls += counts(*arguments)
-        if calls == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-    return call
+def killed_at(point: str, nth: int, folder: Path, out: Path) -> None:
+    """Prepare in this process, which is killed when it comes to a point for the nth time."""
+    calls = 0
 
-if point == "statistics":
-    moments.of_pixels = killing(moments.of_pixels)
-elif point == "scene":
-    preparing_scenes.homogenize = killing(preparing_scenes.homogenize)
-elif point == "between":
-    preparing_sets.prepare_scene = killing(preparing_sets.prepare_scene)
-elif point == "renaming":  # written, and not yet under its name
-    Path.replace = killing(Path.replace, lambda old, new: new.suffix == ".safetensors")
-elif point == "manifest":
-    preparing_sets.write_manifest = killing(preparing_sets.write_manifest)
-config = PrepareConfig(size=32, statistics="data set", mixture=MixtureConfig(components=6))
-preparing_sets.prepare_set(DataConfig(scenes=folder, prepared=out), config)
-"""
+    def killing(real, counts=lambda *arguments: True):
+        def call(*arguments, **named):
+            nonlocal calls
+            calls += counts(*arguments)
+            if calls == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **named)
+
+        return call
+
+    if point == "statistics":
+        moments.of_pixels = killing(moments.of_pixels)
+    elif point == "scene":
+        preparing_scenes.homogenize = killing(preparing_scenes.homogenize)
+    elif point == "between":
+        preparing_sets.prepare_scene = killing(preparing_sets.prepare_scene)
+    elif point == "renaming":  # written, and not yet under its name
+        Path.replace = killing(Path.replace, lambda old, new: new.suffix == ".safetensors")
+    elif point == "manifest":
+        preparing_sets.write_manifest = killing(preparing_sets.write_manifest)
+    prepared(folder, out)
+
+
+def begun(function: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A function in a process of its own, which has imported torch before it begins."""
+    server = get_context("forkserver")
+    server.set_forkserver_preload(list(SLOW_IMPORTS))
+    process = server.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def ended(process: BaseProcess) -> int | None:
+    process.join()
+    return process.exitcode
+
+
+def command(said: Path, *tokens: str) -> None:
+    """``dmssn`` in this process; what it says on stderr goes to a file."""
+    with said.open("w") as stderr, redirect_stderr(stderr):
+        main(tokens)
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +116,8 @@ def scene_ages(out: Path) -> dict[str, int]:
     ],
 )
 def test_a_run_that_was_killed_goes_on(folder, wanted, tmp_path, point, nth, scenes):
-    script, out = tmp_path / "killed.py", tmp_path / "set"
-    script.write_text(KILLED)
-    command = [sys.executable, str(script), point, str(nth), str(folder), str(out)]
-    killed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    out = tmp_path / "set"
+    assert ended(begun(killed_at, point, nth, folder, out)) == -signal.SIGKILL
     before = scene_ages(out) if scenes else {}
     assert len(before) == scenes
     assert not (out / "manifest.json").exists()
@@ -110,19 +129,20 @@ def test_a_run_that_was_killed_goes_on(folder, wanted, tmp_path, point, nth, sce
     assert contents(out) == wanted
 
 
-def command(folder: Path, out: Path, *more: str) -> list[str]:
-    """``dmssn prepare`` with the settings of ``CONFIG``, as a process of its own."""
+def words(folder: Path, out: Path, *more: str) -> list[str]:
+    """What follows ``dmssn``: to prepare with the settings of ``CONFIG``."""
     recipe = out.parent / "recipe.toml"
     recipe.write_text(
         f'[data]\nscenes = "{folder}"\nprepared = "{out}"\n'
         '[prepare]\nsize = 32\nstatistics = "data set"\n[prepare.mixture]\ncomponents = 6\n'
     )
-    return [sys.executable, "-m", "dmssn", "prepare", str(recipe), *more]
+    return ["prepare", str(recipe), *more]
 
 
 def test_a_run_with_workers_that_was_killed_goes_on(folder, wanted, tmp_path):
     out = tmp_path / "set"
-    running = subprocess.Popen(command(folder, out, "--workers", "2"), stderr=subprocess.DEVNULL)
+    tokens = words(folder, out, "--workers", "2")
+    running = subprocess.Popen([sys.executable, "-m", "dmssn", *tokens], stderr=subprocess.DEVNULL)
     while running.poll() is None and not list(out.glob("scenes/[a-z]*")):
         time.sleep(0.01)
     running.kill()
@@ -146,15 +166,15 @@ def test_a_second_run_in_the_same_folder_is_refused(folder, wanted, tmp_path):
 
 def test_two_runs_at_once_do_not_corrupt_the_set(folder, wanted, tmp_path):
     out = tmp_path / "set"
-    runs = [
-        subprocess.Popen(command(folder, out, "--workers", "1"), stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [run.communicate()[1] for run in runs]
-    codes = sorted(run.returncode for run in runs)
+    files = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    tokens = words(folder, out, "--workers", "1")
+    runs = [begun(command, file, *tokens) for file in files]
+    ends = [ended(run) for run in runs]
+    said = [file.read_text() for file in files]
+    codes = sorted(ends)
     assert codes in ([0, 0], [0, 1]), said
     if codes == [0, 1]:
-        refused = next(text for run, text in zip(runs, said, strict=True) if run.returncode)
+        refused = next(text for code, text in zip(ends, said, strict=True) if code)
         assert refused.count("\n") == 1
         assert "another run is at work in it" in refused
     assert contents(out) == wanted
@@ -163,11 +183,12 @@ def test_two_runs_at_once_do_not_corrupt_the_set(folder, wanted, tmp_path):
 def test_parts_at_once_make_the_set(folder, wanted, tmp_path):
     out = tmp_path / "set"
     for more in (["--statistics-only"], []):
+        tokens = words(folder, out, "--workers", "1", *more)
         runs = [
-            subprocess.Popen(command(folder, out, "--shard", f"{part}/2", "--workers", "1", *more))
+            begun(command, tmp_path / f"{part}.txt", *tokens, "--shard", f"{part}/2")
             for part in (1, 2)
         ]
-        assert [run.wait() for run in runs] == [0, 0]
+        assert [ended(run) for run in runs] == [0, 0]
     assert contents(out) == wanted
 
 

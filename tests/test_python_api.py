@@ -309,6 +309,7 @@ def test_an_overlay_that_cannot_be_is_refused(tmp_path, name, saliency, more, sa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_benchmark_has_the_commands_numbers(scenes, tmp_path, capsys):
     cubes, masks = scenes / "cubes", scenes / "masks"
     asked = ["--detectors", "one=sad", "-o", tmp_path / "theirs", "--json"]

@@ -27,13 +27,15 @@ from dmssn.reproduction.published_results import COLUMNS, METHODS
 from dmssn.reproduction.scoring import _published_scenes
 from dmssn.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 SMALL = (
     "--prepare.size", "32", "--prepare.mixture.components", "3", "--train.epochs", "2",
     "--train.batch", "16", "--train.workers", "0", "--train.validate_every", "1",
     "--workers", "1", "--device", "cpu",
 )  # fmt: skip
 GENERATED = (
-    "smoke", "--generate.count", "8", "--generate.size", "32", "--generate.bands", "6",
+    "smoke", "--generate.count", "4", "--generate.size", "32", "--generate.bands", "6",
     "--prepare.bands", "6",
 )  # fmt: skip
 
@@ -196,7 +198,7 @@ def test_generated_scenes_end_in_the_same_scores_interrupted_or_not(monkeypatch,
     monkeypatch.chdir(tmp_path)
     code, out, err = run(*GENERATED, "--run", "whole", *SMALL)
     assert code == 0
-    assert steps(err)["generate"] == "8 scenes in whole/scenes"
+    assert steps(err)["generate"] == "4 scenes in whole/scenes"
     assert "NOT COMPARABLE" in out
     assert "SAD" not in out
     with monkeypatch.context() as broken:

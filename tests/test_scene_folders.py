@@ -274,18 +274,18 @@ def test_a_damaged_scene_of_an_earlier_run_is_named(tmp_path, capsys):
     assert run(*tokens) == 0
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_scene(tmp_path):
-    program = (
-        "import resource; from dmssn.cli import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
-        f"main(['scenes', '-o', {str(tmp_path / 'a')!r}, '--count', '1', '--size', '64x64'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+def test_a_full_disk_is_one_line_and_leaves_no_half_scene(tmp_path, capsys):
+    resource = pytest.importorskip("resource", reason="not on this system")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        code = run("-o", tmp_path / "a", "--count", 1, "--size", "64x64")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    out, err = capsys.readouterr()
     cube = tmp_path / "a/cubes/scene_00000.h5"
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith(f"dmssn scenes: {cube}: cannot be written (File too large)")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"dmssn scenes: {cube}: cannot be written (File too large)")
     assert list(cube.parent.iterdir()) == []
 
 

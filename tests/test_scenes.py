@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation, label
 from skimage.color import deltaE_ciede2000, xyz2lab
 
 from dmssn.rendering import XYZ_TO_SRGB, render
-from dmssn.scenes import generate_scene
+from dmssn.scenes import composing, generate_scene
 from dmssn.scenes.attributes import ATTRIBUTES
 from dmssn.scenes.composing import SALIENT_FRACTION
 from dmssn.scenes.metamers import spectral_angle
@@ -151,7 +151,11 @@ def test_seeds_beyond_32_bits_are_seeds_of_their_own():
     assert not np.array_equal(*masks)
 
 
-def test_what_cannot_be_found_is_said_after_many_tries():
-    with pytest.raises(ValueError, match="none has CS, SO; ask for less, or for a larger scene"):
+def test_what_cannot_be_found_is_said_after_many_tries(monkeypatch):
+    monkeypatch.setattr(composing, "ATTEMPTS", 30)
+    with pytest.raises(
+        ValueError,
+        match=r"^30 scenes of 16 x 16 .* none has CS, SO; ask for less, or for a larger scene",
+    ):
         # 16 x 16 has 256 pixels: an object of 1 % is smaller than any that is counted.
         generate_scene(0, height=16, width=16, bands=20, attributes=["SO", "CS"])

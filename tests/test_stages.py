@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 
-from dmssn import checkpoint
+from dmssn import batches, checkpoint
 from dmssn.batches import pack
 from dmssn.cli import main
 from dmssn.config import (
@@ -28,12 +30,15 @@ from dmssn.models.autoencoder import Teacher
 from dmssn.models.network import DMSSN
 from dmssn.preparing_sets import prepare_set
 from dmssn.recipes import to_table
+from dmssn.runs.pages import PAGE
 from dmssn.runs.run import Run
 from dmssn.store import PreparedSet, write_manifest, write_scene
 from dmssn.training import stage_runs, stages, validation
 from dmssn.training import terms as stage_terms
 from dmssn.training.stages import open_prepared, train_detector, train_teacher
 from generated import write_folder
+
+pytestmark = pytest.mark.usefixtures("unrendered")
 
 BANDS = 6
 CPU = torch.device("cpu")
@@ -59,9 +64,11 @@ def recipe_of(prepared, **fit) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def teacher(prepared, tmp_path_factory):
+def teacher(prepared, tmp_path_factory, unrendered):
     folder = tmp_path_factory.mktemp("runs") / "teacher"
-    train_teacher(recipe_of(prepared), folder, device=CPU, resume=False, init=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", unrendered)
+        train_teacher(recipe_of(prepared), folder, device=CPU, resume=False, init=None)
     return folder
 
 
@@ -90,6 +97,11 @@ def same_weights(one, other, stage):
         assert torch.equal(tensor, others[name]), name
 
 
+def picture_size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def lines_of(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
@@ -106,6 +118,7 @@ def test_a_teacher_learns_and_its_checkpoint_tells_all(prepared, teacher):
     lines = lines_of(teacher)
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert lines[-1]["val/reconstruct/smooth_l1"] < lines[0]["val/reconstruct/smooth_l1"]
+    assert picture_size(teacher / PAGE)[0] == 1560
     header, tensors = checkpoint.load(teacher / "best.safetensors", "teacher")
     assert (header.bands, header.model) == (BANDS, {"spatial": False})
     assert header.prepare["size"] == 32
@@ -115,8 +128,12 @@ def test_a_teacher_learns_and_its_checkpoint_tells_all(prepared, teacher):
     Teacher(BANDS).load_state_dict(tensors)
 
 
-def test_a_detector_learns_and_its_checkpoint_tells_all(prepared, teacher, tmp_path):
+def test_a_detector_learns_and_its_checkpoint_tells_all(
+    prepared, teacher, tmp_path, monkeypatch, unrendered
+):
+    monkeypatch.setattr(Figure, "savefig", unrendered)
     folder = fit_detector(recipe_of(prepared, ema=0.5), tmp_path / "run", teacher)
+    assert picture_size(folder / PAGE)[0] == 1560
     lines = lines_of(folder)
     expected = {
         *(f"segment/{name}" for name in ("bce", "ssim", "iou")),
@@ -179,13 +196,16 @@ VIEWS = AugmentConfig(
     [
         ({}, PUBLISHED),
         ({"ema": 0.9, "workers": 1}, {}),
-        ({"epochs": 10, "validate_every": 5}, {"augment": VIEWS, "edge": 2.0}),
+        ({"epochs": 4, "validate_every": 2}, {"augment": VIEWS, "edge": 2.0}),
     ],
     ids=["published", "averaged", "views"],
 )
 def test_a_resumed_detector_is_the_uninterrupted_one(
-    prepared, teacher, tmp_path, monkeypatch, fit, detector
+    prepared, teacher, tmp_path, monkeypatch, request, fit, detector
 ):
+    patch = pytest.MonkeyPatch()  # not of ``monkeypatch``, which an interruption undoes
+    request.addfinalizer(patch.undo)
+    patch.setattr(batches, "LATE_PART", 4)  # of these few epochs the last is a late one
     recipe = recipe_of(prepared, **fit)
     recipe = replace(recipe, detector=replace(recipe.detector, **detector))
     whole = fit_detector(recipe, tmp_path / "whole", teacher)

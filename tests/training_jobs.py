@@ -1,17 +1,28 @@
 """Training as its users start it: processes of their own, alone or by torchrun."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
+from tempfile import mkdtemp
 
 from safetensors.torch import load_file
 
 from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
 from dmssn.preparing_sets import prepare_set
+from dmssn.threads import use_threads
+from driving import drive
 from generated import write_folder
 
 TESTS = Path(__file__).parent
+IMPORTED = [
+    "pytest", "torch", "torch._dynamo", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "dmssn.commands.train", "dmssn.training.stages",
+]  # fmt: skip
+"""By the server that jobs are forked from."""
 LONGEST = 300
 """Seconds after which a job counts as hanging."""
 
@@ -42,8 +53,59 @@ def write_jobs(root: Path) -> None:
     prepare_set(DataConfig(scenes=scenes, prepared=root / "set"), prepare)
     (root / "recipe.toml").write_text(RECIPE)
     words = ["train-teacher", "recipe.toml", "-o", "teacher", "--device", "cpu"]
-    code, _, err = ended(launched(root, ["-m", "dmssn", *words]))
+    code, _, err = ended(Forked(root, "none", words))
     assert code == 0, err
+
+
+class Forked:
+    """The program in a process and a session of its own, asked as a ``Popen`` is.
+
+    It is forked from a server that has imported what takes long, and done nothing else.
+    """
+
+    def __init__(self, folder: Path, fault: str, words: Sequence[str]) -> None:
+        server = get_context("forkserver")
+        server.set_forkserver_preload(IMPORTED)
+        self.said = Path(mkdtemp(prefix="dmssn-job-"))
+        self.process = server.Process(target=_begin, args=(folder, fault, words, self.said))
+        self.process.start()
+        self.pid = self.process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        self.process.join(timeout)
+        if self.process.is_alive():
+            raise subprocess.TimeoutExpired("dmssn", timeout)
+        texts = [(self.said / name).read_text(encoding="utf-8") for name in ("out", "err")]
+        shutil.rmtree(self.said)
+        return texts[0], texts[1]
+
+
+def _begin(folder: Path, fault: str, words: Sequence[str], said: Path) -> None:
+    os.setsid()
+    os.chdir(folder)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT), number)
+    set_start_method(None, force=True)  # or loaders of scenes would come from that server, too
+    use_threads(1)
+    drive(fault, words)
+
+
+def train(
+    folder: Path, run: str, *options: str, processes: int = 1, fault: str = "none"
+) -> Forked | subprocess.Popen:
+    """Begin to train a detector in a run folder: alone, or by torchrun in so many processes."""
+    words = ["train", "recipe.toml", "--teacher", "teacher", "-o", run, "--device", "cpu"]
+    words += options
+    if processes == 1:
+        return Forked(folder, fault, words)
+    return launched(folder, [str(TESTS / "driving.py"), fault, *words], processes)
 
 
 def launched(folder: Path, script: list[str], processes: int = 1) -> subprocess.Popen:
@@ -63,15 +125,7 @@ def launched(folder: Path, script: list[str], processes: int = 1) -> subprocess.
     )
 
 
-def train(
-    folder: Path, run: str, *options: str, processes: int = 1, fault: str = "none"
-) -> subprocess.Popen:
-    """Begin to train a detector in a run folder."""
-    words = ["train", "recipe.toml", "--teacher", "teacher", "-o", run, "--device", "cpu"]
-    return launched(folder, [str(TESTS / "driving.py"), fault, *words, *options], processes)
-
-
-def ended(job: subprocess.Popen) -> tuple[int, str, str]:
+def ended(job: Forked | subprocess.Popen) -> tuple[int, str, str]:
     """Exit code, output and errors of a job; one that hangs is killed, and fails the test."""
     try:
         out, err = job.communicate(timeout=LONGEST)

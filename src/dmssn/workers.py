@@ -38,6 +38,8 @@ CONNECT_SECONDS = 30
 
 SLOW_IMPORTS = ("numpy", "scipy.ndimage", "h5py", "torch")
 """What workers need that takes long to import, where the process that starts them has it."""
+THREADED = ("torch",)
+"""Likewise, wherever it is installed, for workers whose threads are limited: torch's are, too."""
 
 
 class WorkerDied(RuntimeError):
@@ -109,7 +111,7 @@ def _in_processes(
     while todo:
         running: dict[Future[R], T] = {}
         try:
-            with cancelling(processes(workers)) as pool:
+            with cancelling(processes(workers, THREADED)) as pool:
                 while todo or running:
                     # No more than there are workers, so that a death leaves few to try again.
                     while todo and len(running) < workers:
@@ -127,7 +129,7 @@ def _in_processes(
 def _alone(function: Callable[[T], R], item: T) -> R | WorkerDied:
     """Call the function in a process of its own, whose death nobody shares."""
     try:
-        with cancelling(processes(1)) as pool:
+        with cancelling(processes(1, THREADED)) as pool:
             return pool.submit(function, item).result()
     except BrokenProcessPool:
         return WorkerDied()
@@ -176,18 +178,20 @@ def _on_cluster(
             ) from None
 
 
-def processes(count: int) -> ProcessPoolExecutor:
+def processes(count: int, needed: Sequence[str] = ()) -> ProcessPoolExecutor:
     """A pool of worker processes, which leave Ctrl-C to the parent and end when it is killed.
 
     Args:
         count: How many.
+        needed: Modules that all of them will import, once for all where they are forked.
     """
     # A forked copy of a process with threads, such as torch's, may hang; one of a server that has
     # imported what takes long, and done nothing else, does not, and begins at once.
     if "forkserver" not in get_all_start_methods():
         return _Pool(count, mp_context=get_context("spawn"), initializer=_begin)
     server = get_context("forkserver")
-    server.set_forkserver_preload([name for name in SLOW_IMPORTS if name in sys.modules])
+    names = [name for name in SLOW_IMPORTS if name in sys.modules or name in needed]
+    server.set_forkserver_preload(names)
     return _Pool(count, mp_context=server, initializer=_begin)
 
 
