@@ -4,6 +4,8 @@ Letters: H rows, W columns.
 """
 
 import io
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +16,8 @@ from dmssn.viewing.jobs import MissingError
 
 SIDE = 512
 """Rows and columns of a tile."""
+KEPT = 16
+"""Packed tiles of a layer that are kept: to pack one takes longer than all else of an answer."""
 APRON = 1
 """Pixels around a tile of values that belong to its neighbours: contours go on from one to the
 next."""
@@ -43,6 +47,7 @@ class Layer:
         while max(self._levels[-1].shape[:2]) > SIDE:
             self._levels.append(_halved(self._levels[-1], shrink))
         self.bytes = sum(level.nbytes for level in self._levels)
+        self._packed = lru_cache(KEPT)(partial(_packed, self._levels))
 
     @property
     def whole(self) -> NDArray[Any]:
@@ -83,7 +88,7 @@ class Layer:
         if not (0 <= top < whole.shape[0] and 0 <= left < whole.shape[1]):
             raise MissingError(f"no tile {row}, {column} at level {level}")
         if self.is_picture:
-            return png(whole[top : top + SIDE, left : left + SIDE]), "image/png"
+            return self._packed(level, top, left), "image/png"
         rows = _around(top, whole.shape[0])
         columns = _around(left, whole.shape[1])
         values = whole[np.ix_(rows, columns)]
@@ -95,6 +100,10 @@ def png(picture: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def _packed(levels: Sequence[NDArray[Any]], level: int, top: int, left: int) -> bytes:
+    return png(levels[level][top : top + SIDE, left : left + SIDE])
 
 
 def _around(start: int, length: int) -> NDArray[np.intp]:
