@@ -1,8 +1,10 @@
 """``dmssn view`` from the shell: what it is started on, and its mistakes in one line."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -176,3 +178,24 @@ def test_a_port_that_is_taken_is_told(tmp_path, capsys):
         port = taken.getsockname()[1]
         assert view(tmp_path, "--port", port, "--no-browser") == 1
     assert f"port {port}" in capsys.readouterr().err
+
+
+def test_an_answer_is_sent_at_once():
+    """Its body would else wait for the receiver to acknowledge its head, 40 ms later."""
+    at_once = asyncio.Event()
+
+    def answer(_, writer):
+        connection = writer.get_extra_info("socket")
+        if connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+            at_once.set()
+        writer.close()
+
+    async def asked(listener):
+        async with await asyncio.start_server(answer, sock=listener):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            await reader.read()
+            writer.close()
+
+    with serving.listening(0) as listener:
+        asyncio.run(asked(listener))
+    assert at_once.is_set()
