@@ -393,10 +393,7 @@ def test_a_file_that_is_no_detector_is_an_error_that_names_it(tmp_path, detector
         {"model": {"msst": {"spectral_attention": "bands"}}},
         {"model": {"encoder": "teacher"}},
         {"model": {"encoder": ["pca"]}},
-        {"model": None},
-        {"bands": "many"},
         {"prepare": {"colour": "red"}},
-        {"mean": ["a"], "std": ["b"]},
     ],
 )
 def test_a_header_that_describes_no_detector_is_an_error_that_names_it(
@@ -406,6 +403,17 @@ def test_a_header_that_describes_no_detector_is_an_error_that_names_it(
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, replace(described, **changes), tensors)
     with pytest.raises(ValueError, match=r"a\.safetensors: its header describes no detector \("):
+        dmssn.load_detector(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"model": None}, {"bands": "many"}, {"mean": ["a"], "std": ["b"]}]
+)
+def test_a_header_of_other_types_is_damaged(tmp_path, detector_file, changes):
+    described, tensors = checkpoint.load(detector_file, "detector")
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, replace(described, **changes), tensors)
+    with pytest.raises(ValueError, match=r"a\.safetensors: its dmssn header is damaged; copy or"):
         dmssn.load_detector(path)
 
 

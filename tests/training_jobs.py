@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,8 @@ class Forked:
 
 def _begin(folder: Path, fault: str, words: Sequence[str], said: Path) -> None:
     os.setsid()
+    # As in the foreground of a shell, whatever the tests before did to the server.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT), number)
