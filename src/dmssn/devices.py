@@ -120,3 +120,18 @@ def deterministic(fit: FitConfig, device: "torch.device") -> Iterator[None]:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch says that a GPU or the CPU has too little memory; it has no type for both."""
     return bool(re.search("out of memory|allocate memory", str(error)))
+
+
+@contextmanager
+def telling_of_memory(name: str, device: object, advice: str) -> Iterator[None]:
+    """Have too little memory for a cube told in one line, with what to do.
+
+    Raises:
+        MemoryError: In place of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(f"{name}: too little memory on {device} ({error}); {advice}") from error

@@ -15,7 +15,7 @@ from torch import Tensor
 from dmssn.config import SettingError
 from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector, Kind
-from dmssn.devices import is_out_of_memory
+from dmssn.devices import telling_of_memory
 from dmssn.memory import return_freed_memory
 from dmssn.models.msst import LEAST_SIDE
 from dmssn.models.whole_scene import WholeScene
@@ -66,15 +66,9 @@ class TiledDetector(Detector):
 
     def detect(self, cube: RowSource, *, picture: bool = False) -> Detection:
         """As ``Detector.detect``; the cube is read five times, a block of rows at a time."""
-        try:
+        advice = "use smaller tiles, or another --device"
+        with telling_of_memory(cube.name, self._detector.device, advice):
             return self._detect(cube, picture=picture)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise MemoryError(
-                f"{cube.name}: too little memory on {self._detector.device} ({error}); "
-                "use smaller tiles, or another --device"
-            ) from error
 
     def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
         known = self._detector

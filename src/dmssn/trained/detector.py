@@ -17,7 +17,7 @@ from dmssn.checkpoint_header import Header
 from dmssn.config import PrepareConfig
 from dmssn.cube import RowSource
 from dmssn.detections import Detection, Detector, Kind
-from dmssn.devices import is_out_of_memory
+from dmssn.devices import telling_of_memory
 from dmssn.preparing import Components, Statistics, homogenize, match_bands
 from dmssn.recipes import from_table
 from dmssn.regions import OUTSIDE, RegionCube
@@ -79,15 +79,9 @@ class TrainedDetector(Detector):
 
         Time and reading are those of all sizes together. The regions are those of the first.
         """
-        try:
+        advice = "free some, or use another --device"
+        with telling_of_memory(cube.name, self.runs_on, advice):
             return self._detect(cube, picture=picture)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise MemoryError(
-                f"{cube.name}: too little memory on {self.runs_on} ({error}); "
-                "free some, or use another --device"
-            ) from error
 
     def _detect(self, cube: RowSource, *, picture: bool) -> Detection:
         bands, said = match_bands(cube, self.header.bands, self.wavelengths_nm)
