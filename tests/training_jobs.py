@@ -90,8 +90,9 @@ class Forked:
 
 def _begin(folder: Path, fault: str, words: Sequence[str], said: Path) -> None:
     os.setsid()
-    # As in the foreground of a shell, whatever the tests before did to the server.
+    # As in the foreground of a shell. A pool of workers may have begun the server, deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT), number)
