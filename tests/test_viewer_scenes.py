@@ -5,6 +5,7 @@ import gc
 import io
 import math
 import threading
+import tracemalloc
 import weakref
 from importlib.resources import files
 
@@ -43,7 +44,7 @@ from dmssn.viewing import spectra
 from dmssn.viewing.jobs import MOST_WAITING, BusyError, Job, Jobs
 from dmssn.viewing.places import find_scenes
 from dmssn.viewing.starting import start_viewer
-from dmssn.viewing.tiles import Layer
+from dmssn.viewing.tiles import SIDE, Layer
 
 
 @pytest.fixture(scope="module")
@@ -562,3 +563,19 @@ def test_smaller_levels_are_means_and_keep_small_masks():
         content, _ = Layer(dot, shrink="most").tile(1, 0, 0)
         shown = np.frombuffer(content, "u1").reshape(4, 4)[1:3, 1:3]
         np.testing.assert_array_equal(shown, [[0, 0], [0, 255]])
+
+
+@pytest.mark.parametrize("shape", [(2500, 2500), (700, 900, 3), (40, 50, 3)])
+def test_the_memory_of_a_layer_has_room_for_the_tiles_it_comes_to_keep(shape):
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)  # packs worst of all
+    tracemalloc.start()
+    try:
+        layer = Layer(noise, grey=len(shape) == 2)
+        for row in range(-(-shape[0] // SIDE)):
+            for column in range(-(-shape[1] // SIDE)):
+                layer.tile(0, row, column)
+        taken = noise.nbytes + tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken <= layer.bytes * 1.001 + 20_000
+    assert layer.bytes <= 2 * (noise.nbytes * 4 / 3 + 10_000)

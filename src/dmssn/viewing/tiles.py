@@ -35,7 +35,7 @@ class Layer:
         grey: Whether one value a pixel is a grey picture.
 
     Attributes:
-        bytes: Of memory that it takes.
+        bytes: Of memory that it takes at most, with the packed tiles that it may come to keep.
     """
 
     def __init__(
@@ -47,6 +47,9 @@ class Layer:
         while max(self._levels[-1].shape[:2]) > SIDE:
             self._levels.append(_halved(self._levels[-1], shrink))
         self.bytes = sum(level.nbytes for level in self._levels)
+        if self.is_picture:  # packed, noise takes hardly more than as it is
+            pixel = picture.nbytes // (picture.shape[0] * picture.shape[1])
+            self.bytes += min(self.bytes, KEPT * SIDE**2 * pixel)
         self._packed = lru_cache(KEPT)(partial(_packed, self._levels))
 
     @property
