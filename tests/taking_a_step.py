@@ -1,9 +1,5 @@
-"""python taking_a_step.py SET OUT: the gradients and losses of one step's scenes.
+"""The gradients and losses of one step's scenes, of which each process takes its share."""
 
-Each process takes its share; process N writes OUT-STAGE.N.
-"""
-
-import sys
 from pathlib import Path
 
 import torch
@@ -55,7 +51,8 @@ def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:
     save_file(found, f"{out}-{stage}.{world.rank}")
 
 
-if __name__ == "__main__":
-    with joined(torch.device("cpu")) as _world:
-        for _stage in ("detector", "teacher", "spatial"):
-            take(PreparedSet(Path(sys.argv[1])), sys.argv[2], _stage, _world)
+def take_step(prepared: Path, out: str) -> None:
+    """Process N writes OUT-STAGE.N."""
+    with joined(torch.device("cpu")) as world:
+        for stage in ("detector", "teacher", "spatial"):
+            take(PreparedSet(prepared), out, stage, world)

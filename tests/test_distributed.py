@@ -1,6 +1,7 @@
 """Several processes give what one gives: gradients, losses, weights, scores; none hangs."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,17 @@ from dmssn.config import SettingError
 from dmssn.devices import choose_device
 from dmssn.distributed import World
 from dmssn.training.totals import Totals
-from training_jobs import NO_DROPOUT, TESTS, ended, furthest, launched, train, trained
+from taking_a_step import take_step
+from training_jobs import (
+    NO_DROPOUT,
+    Forked,
+    by_torchrun,
+    ended,
+    furthest,
+    train,
+    trained,
+    words,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +37,7 @@ def whole(job_folder):
 def steps(job_folder):
     """The job_folder, with what one, two and three processes made of the same step."""
     for size in (1, 2, 3):  # of 7 scenes: the shares differ in size
-        words = [str(TESTS / "taking_a_step.py"), "set", f"step{size}"]
-        code, _, err = ended(launched(job_folder, words, size))
+        code, _, err = ended(Forked(job_folder, take_step, (Path("set"), f"step{size}"), size))
         assert code == 0, err
     return job_folder
 
@@ -48,7 +58,9 @@ def test_gradients_and_losses_are_those_of_one_process(steps, stage):
 
 def test_two_processes_end_with_the_weights_and_scores_of_one(job_folder, whole):
     options = [*NO_DROPOUT, "--train.optimizer=sgd", "--train.learning_rate=0.1"]
-    two = trained(job_folder, "two", *options, processes=2)
+    code, _, err = ended(by_torchrun(job_folder, [*words("two"), *options], 2))
+    assert code == 0, err
+    two = job_folder / "two"
     assert furthest(whole, two) < 1e-5
     first, second = (
         checkpoint.read_header(run / "best.safetensors", "detector").metrics for run in (whole, two)

@@ -1,16 +1,19 @@
-"""Training as its users start it: processes of their own, alone or by torchrun."""
+"""Jobs of training: processes of their own, alone or several together."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from tempfile import mkdtemp
 
+from matplotlib.figure import Figure
 from safetensors.torch import load_file
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dmssn.config import DataConfig, MixtureConfig, PrepareConfig
 from dmssn.preparing_sets import prepare_set
@@ -18,9 +21,9 @@ from dmssn.threads import use_threads
 from driving import drive
 from generated import write_folder
 
-TESTS = Path(__file__).parent
 IMPORTED = [
-    "pytest", "torch", "torch._dynamo", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "pytest", "torch", "torch._dynamo", "torch.distributed.fsdp", "matplotlib.figure",
+    "torch.distributed.launcher.api", "torch.distributed.run", "training_jobs", "taking_a_step",
     "dmssn.commands.train", "dmssn.training.stages",
 ]  # fmt: skip
 """By the server that jobs are forked from."""
@@ -53,22 +56,33 @@ def write_jobs(root: Path) -> None:
     prepare = PrepareConfig(size=32, mixture=MixtureConfig(components=6))
     prepare_set(DataConfig(scenes=scenes, prepared=root / "set"), prepare)
     (root / "recipe.toml").write_text(RECIPE)
-    words = ["train-teacher", "recipe.toml", "-o", "teacher", "--device", "cpu"]
-    code, _, err = ended(Forked(root, "none", words))
+    command = ["train-teacher", "recipe.toml", "-o", "teacher", "--device", "cpu"]
+    code, _, err = ended(Forked(root, drive, ("none", command)))
     assert code == 0, err
 
 
 class Forked:
-    """The program in a process and a session of its own, asked as a ``Popen`` is.
+    """A job in processes and a session of its own, asked as a ``Popen`` is.
 
-    It is forked from a server that has imported what takes long, and done nothing else.
+    They are forked from a server that has imported what takes long, and done nothing else. Of
+    several processes torchrun's agent is in charge, as it is where torchrun starts programs.
+    Figures, which no test of jobs looks at, are saved as empty files.
+
+    Args:
+        folder: Where it works.
+        job: What each process does, importable by its name.
+        arguments: Of ``job``.
+        processes: How many work together.
     """
 
-    def __init__(self, folder: Path, fault: str, words: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, job: Callable[..., None], arguments: tuple, processes: int = 1
+    ) -> None:
         server = get_context("forkserver")
         server.set_forkserver_preload(IMPORTED)
         self.said = Path(mkdtemp(prefix="dmssn-job-"))
-        self.process = server.Process(target=_begin, args=(folder, fault, words, self.said))
+        asked = (folder, self.said, job, arguments, processes)
+        self.process = server.Process(target=_begin, args=asked)
         self.process.start()
         self.pid = self.process.pid
 
@@ -88,38 +102,47 @@ class Forked:
         return texts[0], texts[1]
 
 
-def _begin(folder: Path, fault: str, words: Sequence[str], said: Path) -> None:
+def _begin(
+    folder: Path, said: Path, job: Callable[..., None], arguments: tuple, processes: int
+) -> None:
     os.setsid()
     # As in the foreground of a shell. A pool of workers may have begun the server, deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT), number)
+        os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     set_start_method(None, force=True)  # or loaders of scenes would come from that server, too
+    Figure.savefig = lambda _, path, **__: path.write_bytes(b"")
     use_threads(1)
-    drive(fault, words)
-
-
-def train(
-    folder: Path, run: str, *options: str, processes: int = 1, fault: str = "none"
-) -> Forked | subprocess.Popen:
-    """Begin to train a detector in a run folder: alone, or by torchrun in so many processes."""
-    words = ["train", "recipe.toml", "--teacher", "teacher", "-o", run, "--device", "cpu"]
-    words += options
     if processes == 1:
-        return Forked(folder, fault, words)
-    return launched(folder, [str(TESTS / "driving.py"), fault, *words], processes)
+        job(*arguments)
+        return
+    agent = LaunchConfig(
+        1, 1, processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0,
+        run_id=said.name, start_method="fork",
+    )  # fmt: skip
+    try:
+        elastic_launch(agent, job)(*arguments)
+    except ChildFailedError:
+        sys.exit(1)  # as torchrun does
 
 
-def launched(folder: Path, script: list[str], processes: int = 1) -> subprocess.Popen:
-    """A job in a folder: ``script`` and its arguments in so many processes."""
-    command = [sys.executable]
-    if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", str(processes)]
+def train(folder: Path, run: str, *options: str, processes: int = 1, fault: str = "none") -> Forked:
+    """Begin to train a detector in a run folder."""
+    return Forked(folder, drive, (fault, [*words(run), *options]), processes)
+
+
+def words(run: str) -> list[str]:
+    """The command that trains a detector in a run folder."""
+    return ["train", "recipe.toml", "--teacher", "teacher", "-o", run, "--device", "cpu"]
+
+
+def by_torchrun(folder: Path, command: Sequence[str], processes: int) -> subprocess.Popen:
+    """The program, started as its users start it on a cluster."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.Popen(
-        [*command, *script],
+        [sys.executable, *launcher, "-m", "dmssn", *command],
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
