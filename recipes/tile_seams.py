@@ -1,7 +1,7 @@
 """How tiles show in a saliency map, as docs/large-scenes.md tells it.
 
     dmssn scenes -o runs/large --count 3 --size 640x640 --seed 5
-    python -m recipes.tile_seams runs/large/cubes/*.h5 [--tile 256] [--overlap 80]
+    python -m recipes.tile_seams runs/large/cubes/*.h5 [--tile 256] [--overlap 64]
 
 prints a Markdown table, a line a cube. The blend is a mean of tiles whose weights change from pixel
 to pixel; what a change of weights adds to the step between two neighbouring pixels is the seam.
@@ -63,7 +63,7 @@ def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("cubes", nargs="+", type=Path)
-    options.add_argument("--tile", type=int, default=320)
+    options.add_argument("--tile", type=int, default=256)
     options.add_argument("--overlap", type=int)
     options.add_argument("--detector", default=DEFAULT)
     asked = options.parse_args()
