@@ -49,7 +49,8 @@ def measure(strip: Path, tile: int, output: Path) -> tuple[float, dict[str, int]
     command = [sys.executable, "-m", "dmssn", "predict", str(strip), "-o", str(output)]
     single = os.environ | {"OMP_NUM_THREADS": "1"}
     began, most = time.monotonic(), {OWN: 0, FILES: 0}
-    with subprocess.Popen([*command, "--tile", str(tile)], env=single) as job:
+    command += ["--band-axis", "2", "--tile", str(tile)]
+    with subprocess.Popen(command, env=single, stdout=subprocess.DEVNULL) as job:
         while job.poll() is None:
             status = Path(f"/proc/{job.pid}/status").read_text(encoding="ascii")
             for kind, kilobytes in re.findall(rf"({OWN}|{FILES}):\s+(\d+) kB", status):
