@@ -155,7 +155,6 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path):
         (FitConfig, "clip", (0, 5), (-1, math.nan, math.inf)),
         (FitConfig, "seed", (0, 2**40), (-1,)),
         (DetectorConfig, "drop_path", (0, 0.99), (1, -0.1)),
-        (DetectorConfig, "edge", (0, 5), (-1, math.nan, math.inf)),
         (DetectorConfig, "coarse", (0, 5), (-1, math.nan, math.inf)),
         (DetectorConfig, "rank", (0, 5), (-1, math.nan, math.inf)),
         (GenerateConfig, "count", (0, 10**6), (-1,)),

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import uniform_filter
 from skimage.metrics import structural_similarity as skimage_ssim
 from torch import Tensor, nn
 
@@ -233,51 +232,6 @@ def test_an_image_cut_to_its_valid_part_gives_the_same_terms() -> None:
     assert saliency_values(logits, mask, valid) == pytest.approx(cut, rel=1e-4)
 
 
-def test_the_weight_of_edges_by_hand() -> None:
-    # Of 22 pixels a window has 3; beyond the picture and outside nothing counts.
-    mask, inside = torch.zeros(1, 1, 22, 22), torch.ones(1, 1, 22, 22)
-    mask[..., 11:] = 1
-    wanted = torch.zeros(22)
-    wanted[10:12] = 1 / 3
-    torch.testing.assert_close(losses.edge_weight(mask, inside), wanted.expand_as(mask))
-    inside[..., 12:] = 0
-    wanted[11] = 1 / 2
-    torch.testing.assert_close(losses.edge_weight(mask * inside, inside), wanted.expand_as(mask))
-
-
-def test_the_weight_of_edges_is_that_of_a_filter_away_from_the_sides() -> None:
-    mask = np.random.default_rng(0).random((70, 100)) > 0.5
-    around = uniform_filter(mask.astype(float), (2 * (70 // 22) + 1, 2 * (100 // 22) + 1))
-    maps = torch.tensor(mask[None, None], dtype=torch.float32)
-    found = losses.edge_weight(maps, torch.ones_like(maps))[0, 0].numpy()
-    wanted = np.abs(around - mask)
-    np.testing.assert_allclose(found[4:-4, 5:-5], wanted[4:-4, 5:-5], atol=1e-6)
-
-
-def test_pixels_at_edges_count_more_in_the_cross_entropy_and_in_no_other_term() -> None:
-    logits, mask = torch.randn(2, 1, 33, 47), torch.zeros(2, 1, 33, 47)
-    mask[:, :, 8:20, 10:30] = 1
-    plain, weighed = (losses.saliency_terms(logits, mask, edge=edge) for edge in (0.0, 4.0))
-    entropy = nn.functional.binary_cross_entropy_with_logits(
-        logits.double(), mask.double(), reduction="none"
-    )
-    more = 1 + 4 * losses.edge_weight(mask, torch.ones_like(mask))
-    assert weighed["segment/bce"].item() == pytest.approx((entropy * more).mean().item(), rel=1e-6)
-    for name in ("segment/ssim", "segment/iou"):
-        assert torch.equal(plain[name], weighed[name])
-
-
-@pytest.mark.parametrize("edge", [0.0, 5.0])
-def test_an_image_cut_to_its_valid_part_has_the_same_edges(edge: float) -> None:
-    logits, mask = torch.randn(1, 1, 40, 40), torch.rand(1, 1, 40, 40) > 0.5
-    valid = torch.zeros_like(mask)
-    valid[..., 3:30, :23] = True  # whose sides have the same windows
-    cut = losses.saliency_terms(logits[..., 3:30, :23], mask[..., 3:30, :23], edge=edge)
-    found = losses.saliency_terms(logits, mask, valid, edge)
-    for name, term in cut.items():
-        assert found[name].item() == pytest.approx(term.item(), rel=1e-4), name
-
-
 def test_the_terms_of_stages_by_hand() -> None:
     # Two cells of four pixels: of the first one is salient, of the second two of two are inside.
     mask = torch.tensor([[0, 1, 1, 0], [0, 0, 1, 1]]).view(1, 1, 2, 4)
@@ -338,15 +292,14 @@ def test_the_terms_of_stages_are_those_of_cells_one_after_the_other() -> None:
     assert losses.coarse_terms(coarse, mask)["segment/coarse"].item() == pytest.approx(found)
 
 
-@pytest.mark.parametrize("edge", [0.0, 3.0])
-def test_terms_of_parts_times_their_pixels_add_up_to_those_of_the_whole(edge: float) -> None:
+def test_terms_of_parts_times_their_pixels_add_up_to_those_of_the_whole() -> None:
     coarse, mask, valid = uneven()
     logits = torch.randn(3, 1, 33, 47, generator=torch.Generator().manual_seed(1))
     pixels = valid.sum(dim=(1, 2, 3)) / valid.sum()
     assert pixels.unique().numel() == 3
 
     def terms(images: slice) -> dict[str, Tensor]:
-        found = losses.saliency_terms(logits[images], mask[images], valid[images], edge)
+        found = losses.saliency_terms(logits[images], mask[images], valid[images])
         del found["segment/iou"]  # which is a mean over images
         parts = [stage[images] for stage in coarse]
         return found | losses.coarse_terms(parts, mask[images], valid[images])
@@ -394,8 +347,6 @@ def test_a_batch_without_a_valid_pixel_costs_nothing_and_is_finite() -> None:
     assert terms["segment/bce"].item() == terms["segment/coarse"].item() == 0
     assert logits.grad is not None
     assert (logits.grad == 0).all()
-    edges = losses.saliency_terms(logits, ~nowhere, nowhere, edge=2.0)
-    assert edges["segment/bce"].item() == 0
 
 
 def test_terms_can_be_trained_after_they_were_computed_in_inference_mode() -> None:
@@ -429,11 +380,11 @@ def test_terms_of_half_precision_inputs_are_computed_in_float32() -> None:
     predicted, target = torch.rand(2, 2, 5, 32, 32).bfloat16().unbind()
     logits, mask = torch.randn(2, 1, 32, 32).bfloat16(), torch.rand(2, 1, 32, 32) > 0.5
     expected = losses.reconstruction_terms(predicted.float(), target.float())
-    expected |= losses.saliency_terms(logits.float(), mask, edge=1.0)
+    expected |= losses.saliency_terms(logits.float(), mask)
     expected |= losses.coarse_terms([logits.float()[..., :4, :4]], mask)
     with torch.autocast("cpu", torch.bfloat16):
         found = losses.reconstruction_terms(predicted, target)
-        found |= losses.saliency_terms(logits, mask, edge=1.0)
+        found |= losses.saliency_terms(logits, mask)
         found |= losses.coarse_terms([logits[..., :4, :4]], mask)
     for name, term in found.items():
         assert term.dtype == torch.float32

@@ -196,7 +196,7 @@ VIEWS = AugmentConfig(
     [
         ({}, PUBLISHED),
         ({"ema": 0.9, "workers": 1}, {}),
-        ({"epochs": 4, "validate_every": 2}, {"augment": VIEWS, "edge": 2.0}),
+        ({"epochs": 4, "validate_every": 2}, {"augment": VIEWS}),
     ],
     ids=["published", "averaged", "views"],
 )

@@ -21,7 +21,6 @@ SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
-EDGE_PART = 11
 RANKED_SALIENT, RANKED_OTHERS = 256, 1024
 """Pixels of an image that are compared in pairs."""
 # Makes the IoU of two empty maps 1; nothing beside the area of one pixel.
@@ -91,9 +90,7 @@ def reconstruction_terms(
     }
 
 
-def saliency_terms(
-    logits: Tensor, mask: Tensor, valid: Tensor | None = None, edge: float = 0.0
-) -> dict[str, Tensor]:
+def saliency_terms(logits: Tensor, mask: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
     """How far a saliency map is from the mask: cross-entropy, 1 - SSIM and 1 - IoU.
 
     Args:
@@ -101,8 +98,6 @@ def saliency_terms(
         mask: (N, 1, H, W), bool or 0 and 1.
         valid: (N, 1, H, W) bool, False outside the scene; such pixels count in no term. All
             pixels are valid when left out.
-        edge: How much more than others a pixel counts in the cross-entropy where the mask is half
-            and half around it (``edge_weight``).
     """
     if logits.shape != mask.shape:
         raise ValueError(f"logits and mask differ in shape: {logits.shape}, {mask.shape}")
@@ -112,32 +107,13 @@ def saliency_terms(
         # Zero outside, as the convolutions of SSIM find it beyond the edges of the map.
         saliency, mask = torch.sigmoid(logits) * inside, mask * inside
         pixels = inside.sum().clamp(min=1)
-        weight = inside * (1 + edge * edge_weight(mask, inside)) if edge else inside
-        cross_entropy = F.binary_cross_entropy_with_logits(logits, mask, weight, reduction="sum")
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, mask, inside, reduction="sum")
         similarity = (structural_similarity(saliency, mask) * inside).sum() / pixels
         return {
             "segment/bce": cross_entropy / pixels,
             "segment/ssim": 1 - similarity,
             "segment/iou": 1 - soft_iou(saliency, mask).mean(),
         }
-
-
-def edge_weight(mask: Tensor, inside: Tensor) -> Tensor:
-    """How unlike each pixel is to the mean of the mask around it, (N, 1, H, W) in [0, 1].
-
-    After Wei, Wang and Huang, "F3Net: fusion, feedback and focus for salient object detection",
-    AAAI 2020, whose window is 31 of 352 pixels, a ``1 / EDGE_PART`` of a side.
-
-    Args:
-        mask: (N, 1, H, W), 0 and 1; 0 outside.
-        inside: The same shape, 0 for pixels that count in no mean.
-    """
-    height, width = (2 * (side // (2 * EDGE_PART)) + 1 for side in mask.shape[-2:])
-
-    def mean(maps: Tensor) -> Tensor:
-        return F.avg_pool2d(maps, (height, width), stride=1, padding=(height // 2, width // 2))
-
-    return (mean(mask) / mean(inside).clamp(min=1e-6) - mask).abs() * inside
 
 
 def coarse_terms(

@@ -22,7 +22,6 @@ PUBLISHED_DETECTOR = {
     "detector.evidence": False,
     "detector.head": "sum",
     "detector.coarse": 0.0,
-    "detector.edge": 0.0,
     "detector.spectral_attention": "positions",
 }
 """What makes the saliency network that of the published code; its training is another matter."""
@@ -97,13 +96,6 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             says="nothing but the masks' own terms orders the pixels",
             changes={"detector.rank": 0.0},
             claim="This project's own claim: a loss of pairs of pixels helps small targets.",
-        ),
-        Variant(
-            name="edge-loss",
-            says="pixels near the edges of objects count more in the cross-entropy",
-            changes={"detector.edge": 5.0},
-            claim="A loss that is aware of edges makes better maps.",
-            expected="better",
         ),
         Variant(
             name="whole-spectra",

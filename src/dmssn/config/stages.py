@@ -133,8 +133,6 @@ class DetectorConfig:
     """Run folder or checkpoint of the teacher; needed unless ``distill`` is 0."""
     segment: float = 1.0
     """Of binary cross-entropy, 1 - SSIM and 1 - IoU."""
-    edge: float = 0.0
-    """How much more pixels at the edges of objects count in the cross-entropy (published: 0)."""
     rank: float = 0.0
     """Of the order of pixels, salient ones above others, whatever their number (published: 0)."""
     coarse: float = 0.5
@@ -177,7 +175,7 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        for name in ("segment", "edge", "rank", "coarse", "reconstruct", "distill", "l1"):
+        for name in ("segment", "rank", "coarse", "reconstruct", "distill", "l1"):
             at_least(name, getattr(self, name), 0)
         if not (self.segment or self.reconstruct or self.distill or self.l1):
             raise SettingError("segment must be above 0, or another weight of a loss; all are 0")

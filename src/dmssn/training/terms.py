@@ -94,7 +94,7 @@ def detector_terms(
         )
     terms: Terms = {}
     if config.segment:
-        found = saliency_terms(output.logits, batch.mask, batch.valid, config.edge)
+        found = saliency_terms(output.logits, batch.mask, batch.valid)
         terms |= _weighted(config.segment, found)
     if config.rank:
         terms |= _weighted(config.rank, ranking_term(output.logits, batch.mask, batch.valid))
