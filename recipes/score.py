@@ -77,11 +77,11 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--first", type=int, help="score this many scenes of the split alone")
     parser.add_argument("--real", type=Path)
-    parser.add_argument("--size", type=int, help="side the scenes are squeezed to")
+    parser.add_argument("--size", type=int, nargs="+", default=[], help="sides, as sizes= takes")
     parser.add_argument("--decisive", type=float, help="factor of logits above 0")
     options = parser.parse_args()
     text = options.detector or DEFAULT
-    detector = load_network(with_sizes(text, [options.size] if options.size else []))
+    detector = load_network(with_sizes(text, options.size))
     if options.decisive:
         detector.network.msst.decisive = options.decisive
     header, parameters = detector.header, detector.parameters
