@@ -38,9 +38,15 @@ def real_data() -> Path:
 def cluster() -> Iterator[str]:
     """Address of a Dask cluster of two workers on this machine."""
     distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    ) as local:
+    import dask
+
+    # A job that kills its workers is given up at the second one, and not at the fourth.
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as local,
+    ):
         yield local.scheduler_address
 
 

@@ -60,7 +60,7 @@ def assert_equal_to_pysodmetrics(saliency, mask):
             assert ours[name] == pytest.approx(value, abs=AGREE), name
 
 
-@settings(max_examples=800)
+@settings(max_examples=400)
 @given(drawn_pairs())
 @example((np.full((3, 5), 0.3), np.eye(3, 5, dtype=bool)))
 @example((np.zeros((4, 4)), np.eye(4, dtype=bool)))
@@ -70,7 +70,7 @@ def test_any_few_pixels_score_as_by_pysodmetrics(pair):
     assert_equal_to_pysodmetrics(*pair)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(scene_pairs())
 def test_scenes_of_any_levels_and_layout_score_as_by_pysodmetrics(pair):
     assert_equal_to_pysodmetrics(*pair)

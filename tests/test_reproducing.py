@@ -29,11 +29,16 @@ from dmssn.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 
-SMALL = (
-    "--prepare.size", "32", "--prepare.mixture.components", "3", "--train.epochs", "2",
-    "--train.batch", "16", "--train.workers", "0", "--train.validate_every", "1",
-    "--workers", "1", "--device", "cpu",
-)  # fmt: skip
+
+def settings(epochs: int) -> tuple[str, ...]:
+    return (
+        "--prepare.size", "32", "--prepare.mixture.components", "3", "--train.batch", "16",
+        "--train.epochs", str(epochs), "--train.workers", "0", "--train.validate_every", "1",
+        "--workers", "1", "--device", "cpu",
+    )  # fmt: skip
+
+
+SMALL, SHORT = settings(2), settings(1)
 GENERATED = (
     "smoke", "--generate.count", "4", "--generate.size", "32", "--generate.bands", "6",
     "--prepare.bands", "6",
@@ -179,7 +184,7 @@ def test_a_bad_copy_stops_at_the_check_and_can_be_gone_on_with(tmp_path):
     root = write_hs_sod(tmp_path / "HS-SOD", quirks=True)
     spoilt = {q["scene"] for q in json.loads((root / "fake.json").read_text())["quirks"].values()}
     assert len(spoilt) == 2
-    words = ("hs-sod", root, "--run", tmp_path / "run", *SMALL)
+    words = ("hs-sod", root, "--run", tmp_path / "run", *SHORT)
     code, out, err = run(*words)
     assert (code, out) == (1, "")
     for scene in spoilt:
@@ -215,7 +220,7 @@ def test_generated_scenes_end_in_the_same_scores_interrupted_or_not(monkeypatch,
 
 def test_without_distillation_there_is_no_teacher(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    code, _, err = run(*GENERATED, "--run", "run", *SMALL, "--detector.distill", "0")
+    code, _, err = run(*GENERATED, "--run", "run", *SHORT, "--detector.distill", "0")
     assert code == 0
     assert "step 6 of 6, evaluate" in err
     assert not (tmp_path / "run" / "teacher").exists()

@@ -290,7 +290,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_scene(tmp_path, capsys):
 
 
 def test_a_run_that_is_ended_leaves_whole_files_and_goes_on(tmp_path):
-    tokens = ("--count", 24, "--size", "32x32", "--bands", 6, "--seeds-only")
+    tokens = ("--count", 9, "--size", "32x32", "--bands", 6, "--seeds-only")
     folder = tmp_path / "a"
     command = [sys.executable, "-m", "dmssn", "scenes", "-o", folder, *tokens, "--workers", 2]
     with subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True) as process:
