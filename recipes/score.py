@@ -60,6 +60,11 @@ def table(detector: dmssn.Detector, scenes: Iterator[Scene]) -> dict:
     return found
 
 
+def sides(text: str) -> list[int]:
+    """Of a text such as 128+192."""
+    return [int(side) for side in text.split("+")]
+
+
 def print_rows(rows: dict) -> None:
     """As a Markdown table."""
     print(f"| scene | {' | '.join(SHOWN.values())} |\n|---|{'---|' * len(SHOWN)}")
@@ -77,7 +82,7 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--first", type=int, help="score this many scenes of the split alone")
     parser.add_argument("--real", type=Path)
-    parser.add_argument("--size", type=int, nargs="+", default=[], help="sides, as sizes= takes")
+    parser.add_argument("--size", type=sides, default=[], help="sides to run at, with + between")
     parser.add_argument("--decisive", type=float, help="factor of logits above 0")
     options = parser.parse_args()
     text = options.detector or DEFAULT

@@ -34,6 +34,8 @@ def write_strip(cubes: Sequence[Path], rows: int, path: Path) -> int:
     begun = 0
     with h5py.File(path, "w") as file:
         for name in cubes:
+            if begun == rows:
+                break
             part = dmssn.read_cube(name).data[: rows - begun]
             if begun == 0:
                 strip = file.create_dataset("cube", (rows, *part.shape[1:]), np.float32)
@@ -75,8 +77,8 @@ def main() -> None:
             strip = Path(folder) / "strip.h5"
             size = write_strip(asked.cubes, rows, strip)
             seconds, most = measure(strip, asked.tile, Path(folder) / "out")
-        memory = " | ".join(f"{most[kind] / 2**20:.2f} GB" for kind in (OWN, FILES))
-        print(f"| {rows:,} | {size / 2**20:.0f} MB | {memory} | {seconds:.0f} s |", flush=True)
+        memory = " | ".join(f"{most[kind] / 2**20:.2f} GiB" for kind in (OWN, FILES))
+        print(f"| {rows:,} | {size / 2**20:.0f} MiB | {memory} | {seconds:.0f} s |", flush=True)
 
 
 if __name__ == "__main__":

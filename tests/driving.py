@@ -1,7 +1,11 @@
-"""The program, with something going wrong on the way: for tests of jobs that are interrupted."""
+"""python driving.py FAULT COMMAND...: the program, with something going wrong on the way.
+
+For the tests of interrupted and distributed training, under torchrun or forked.
+"""
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,3 +99,7 @@ def drive(fault: str, words: Sequence[str]) -> None:
     elif what != "none":
         before_step(nth, rank, {"killed": killed, "fails": fail, "stopped": stop}[what])
     main(words)
+
+
+if __name__ == "__main__":
+    drive(sys.argv[1], sys.argv[2:])

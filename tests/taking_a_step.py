@@ -30,7 +30,7 @@ def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:
 
     def terms(batch):
         if stage == "detector":
-            return detector_terms(network, batch, DetectorConfig(l1=1e-6), teacher)
+            return detector_terms(network, batch, DetectorConfig(l1=1e-6, rank=0.3), teacher)
         return teacher_terms(network, batch, TeacherConfig(spatial=teacher.spatial))
 
     trainer = Trainer(

@@ -28,14 +28,14 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_quick_cases_from_start_to_page(tmp_path):
     file = tmp_path / "found.json"
-    words = ("--quick", "--repeats", "1", "--only", "machine,region_means,augment")
+    words = ("--quick", "--repeats", "1", "--only", "machine,region_means,teacher_step")
     done = run(*words, "--json", str(file), "--report", str(tmp_path / "docs"))
     assert done.returncode == 0, done.stderr
     assert "region_means" in done.stdout
     found = json.loads(file.read_text())
     assert found["quick"]
     assert {"cpu", "cores", "torch", "gpu"} <= found["machine"].keys()
-    assert found["cases"].keys() == {"machine", "region_means", "augment"}
+    assert found["cases"].keys() == {"machine", "region_means", "teacher_step"}
     assert {row["allocator"] for row in found["rows"]} >= {"default"}
     for row in found["rows"]:
         assert row["regions"] > 100

@@ -196,7 +196,7 @@ VIEWS = AugmentConfig(
     [
         ({}, PUBLISHED),
         ({"ema": 0.9, "workers": 1}, {}),
-        ({"epochs": 4, "validate_every": 2}, {"augment": VIEWS}),
+        ({"epochs": 4, "validate_every": 2}, {"augment": VIEWS, "rank": 0.3}),
     ],
     ids=["published", "averaged", "views"],
 )

@@ -565,7 +565,7 @@ def test_smaller_levels_are_means_and_keep_small_masks():
         np.testing.assert_array_equal(shown, [[0, 0], [0, 255]])
 
 
-@pytest.mark.parametrize("shape", [(2500, 2500), (700, 900, 3), (40, 50, 3)])
+@pytest.mark.parametrize("shape", [(2500, 2500), (700, 900, 3), (300, 300, 3)])
 def test_the_memory_of_a_layer_has_room_for_the_tiles_it_comes_to_keep(shape):
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)  # packs worst of all
     tracemalloc.start()

@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,9 +23,9 @@ from driving import drive
 from generated import write_folder
 
 IMPORTED = [
-    "pytest", "torch", "torch._dynamo", "torch.distributed.fsdp", "matplotlib.figure",
-    "torch.distributed.launcher.api", "torch.distributed.run", "training_jobs", "taking_a_step",
-    "dmssn.commands.train", "dmssn.training.stages",
+    "pytest", "torch", "torch._dynamo", "torch.distributed.fsdp", "torch.distributed.launcher.api",
+    "matplotlib.figure", "safetensors.torch", "h5py", "PIL.Image", "dmssn.cli",
+    "dmssn.commands.train", "dmssn.preparing_sets", "dmssn.training.stages",
 ]  # fmt: skip
 """By the server that jobs are forked from."""
 LONGEST = 300
@@ -65,8 +66,9 @@ class Forked:
     """A job in processes and a session of its own, asked as a ``Popen`` is.
 
     They are forked from a server that has imported what takes long, and done nothing else. Of
-    several processes torchrun's agent is in charge, as it is where torchrun starts programs.
-    Figures, which no test of jobs looks at, are saved as empty files.
+    several processes torchrun's agent is in charge, but they are functions that it forks, and not
+    programs with sessions of their own (``by_torchrun``). Figures, which no test of jobs looks at,
+    are saved as empty files.
 
     Args:
         folder: Where it works.
@@ -138,11 +140,12 @@ def words(run: str) -> list[str]:
     return ["train", "recipe.toml", "--teacher", "teacher", "-o", run, "--device", "cpu"]
 
 
-def by_torchrun(folder: Path, command: Sequence[str], processes: int) -> subprocess.Popen:
-    """The program, started as its users start it on a cluster."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+def by_torchrun(folder: Path, run: str, *options: str, fault: str) -> subprocess.Popen:
+    """Begin to train a detector in two processes, as its users start it on a cluster."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    driven = str(Path(__file__).with_name("driving.py"))
     return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "dmssn", *command],
+        [sys.executable, *launcher, driven, fault, *words(run), *options],
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -157,7 +160,9 @@ def ended(job: Forked | subprocess.Popen) -> tuple[int, str, str]:
     try:
         out, err = job.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
-        os.killpg(job.pid, 9)
+        os.kill(job.pid, signal.SIGTERM)  # upon which torchrun ends its processes
+        time.sleep(5)
+        os.killpg(job.pid, signal.SIGKILL)
         raise
     return job.returncode, out, err
 
