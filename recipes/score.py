@@ -19,7 +19,7 @@ import numpy as np
 import dmssn
 from dmssn.cube import Cube
 from dmssn.detector import DEFAULT, load_network
-from dmssn.detector_settings import with_sizes
+from dmssn.detector_settings import SIZES
 from dmssn.masks import read_crop, read_mask
 from dmssn.metrics import score
 from dmssn.scoring import read_truth
@@ -60,11 +60,6 @@ def table(detector: dmssn.Detector, scenes: Iterator[Scene]) -> dict:
     return found
 
 
-def sides(text: str) -> list[int]:
-    """Of a text such as 128+192."""
-    return [int(side) for side in text.split("+")]
-
-
 def print_rows(rows: dict) -> None:
     """As a Markdown table."""
     print(f"| scene | {' | '.join(SHOWN.values())} |\n|---|{'---|' * len(SHOWN)}")
@@ -82,11 +77,11 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--first", type=int, help="score this many scenes of the split alone")
     parser.add_argument("--real", type=Path)
-    parser.add_argument("--size", type=sides, default=[], help="sides to run at, with + between")
+    parser.add_argument("--size", help="sides to run at, with + between")
     parser.add_argument("--decisive", type=float, help="factor of logits above 0")
     options = parser.parse_args()
     text = options.detector or DEFAULT
-    detector = load_network(with_sizes(text, options.size))
+    detector = load_network(f"{text}:{SIZES}={options.size}" if options.size else text)
     if options.decisive:
         detector.network.msst.decisive = options.decisive
     header, parameters = detector.header, detector.parameters

@@ -131,7 +131,7 @@ def test_what_cannot_begin_ends_all_processes_with_one_message(
     job_folder, whole, run, option, said
 ):
     code, _, err = ended(train(job_folder, run, option, processes=2))
-    assert code != 0
+    assert code == 1
     told = [line for line in err.splitlines() if line.startswith("dmssn train")]
     assert len(told) == 1
     assert said in told[0]
@@ -140,9 +140,9 @@ def test_what_cannot_begin_ends_all_processes_with_one_message(
 
 def test_a_process_that_does_not_see_the_run_says_so_and_none_hangs(job_folder):
     code, *_ = ended(train(job_folder, "unseen", processes=2, fault="stopped:3"))
-    assert code != 0
+    assert code == 1
     code, _, err = ended(train(job_folder, "unseen", "--resume", processes=2, fault="blind:0,1"))
-    assert code != 0
+    assert code == 1
     told = [line for line in err.splitlines() if line.startswith("dmssn train")]
     state = "running_unseen/resume.safetensors"
     assert told == [f"dmssn train: process 1: {state}: no such resume checkpoint"]

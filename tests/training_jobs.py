@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from tempfile import mkdtemp
@@ -162,7 +163,8 @@ def ended(job: Forked | subprocess.Popen) -> tuple[int, str, str]:
     except subprocess.TimeoutExpired:
         os.kill(job.pid, signal.SIGTERM)  # upon which torchrun ends its processes
         time.sleep(5)
-        os.killpg(job.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by now
+            os.killpg(job.pid, signal.SIGKILL)
         raise
     return job.returncode, out, err
 
