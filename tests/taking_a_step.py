@@ -24,13 +24,12 @@ def take(prepared: PreparedSet, out: str, stage: str, world: World) -> None:
     teacher = Teacher(bands, spatial=stage == "spatial")
     network = teacher
     if stage == "detector":
-        kinds = {"head": "detail", "spectral_attention": "channels"}
-        still = MSSTConfig(dropout=0, attention_dropout=0, drop_path=0, **kinds)
+        still = MSSTConfig(dropout=0, attention_dropout=0, drop_path=0, head="detail")
         network = DMSSN(bands, config=still, with_evidence=True)
 
     def terms(batch):
         if stage == "detector":
-            return detector_terms(network, batch, DetectorConfig(l1=1e-6, rank=0.3), teacher)
+            return detector_terms(network, batch, DetectorConfig(l1=1e-6), teacher)
         return teacher_terms(network, batch, TeacherConfig(spatial=teacher.spatial))
 
     trainer = Trainer(

@@ -128,8 +128,7 @@ def test_variants_share_the_teachers_that_are_trained_alike():
     }
     own = ("no-homogenization", "component-homogenization", "spatial-teacher", "published-rates")
     alike = ("ours", "published-detector", "no-evidence", "sum-head", "no-coarse-loss")
-    alike += ("no-rank-loss", "whole-spectra", "parts")
-    alike += ("spatial-heads", "spectral-heads", "position-attention")
+    alike += ("whole-spectra", "spatial-heads", "spectral-heads")
     assert owners == dict.fromkeys(alike, "ours") | {name: name for name in own}
 
 
@@ -145,7 +144,7 @@ def test_a_recipe_without_a_teacher_is_compared_with_one():
 def test_the_published_detector_is_the_one_of_the_published_recipe():
     published = read_recipe(Recipe, find_recipe("published")).detector
     found = variants(OURS_ONLY)["published-detector"].recipe(OURS_ONLY).detector
-    for key in ("evidence", "head", "coarse", "spectral_attention", "head_groups"):
+    for key in ("evidence", "head", "coarse", "head_groups"):
         assert getattr(found, key) == getattr(published, key)
 
 

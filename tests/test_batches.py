@@ -1,7 +1,5 @@
 """Packed batches: rows, areas and maps fit; order and changes depend on seed and epoch alone."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -276,10 +274,3 @@ def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
         assert not (mask & ~counted).any()
         assert not (counted & (cube.region_map < 0)).any()
         assert 0 < counted.mean() < 1
-
-
-def test_views_are_of_another_side_in_the_last_tenth_of_the_epochs(prepared):
-    config = replace(NEUTRAL, crop=0.5, side=32, late_side=48)
-    found = TrainingScenes(prepared, config, FitConfig(epochs=20))
-    sides = [found[epoch, 0].mask.shape for epoch in range(20)]
-    assert sides == [(32, 32)] * 18 + [(48, 48)] * 2

@@ -102,16 +102,8 @@ def test_a_recipe_says_what_it_says(recipe):
             DATA + "[detector]\nhead = 'details'",
             "'detector.head' must be one of 'sum', 'detail', got 'details'",
         ),
-        (
-            DATA + "[detector]\nspectral_attention = 'bands'",
-            "'detector.spectral_attention' must be one of 'positions', 'channels', got 'bands'",
-        ),
         (DATA + "[detector]\nevidence = 1", "'detector.evidence' is a bool, got 1"),
         (DATA + "[detector]\ncoarse = -1", "detector.coarse must be at least 0, got -1.0"),
-        (
-            DATA + "[detector.augment]\nside = 16",
-            "detector.augment.side must be at least 32, got 16",
-        ),
         (
             DATA + "[generate]\nsize = 64\nleast_size = 65",
             "generate.least_size must be from 16 to 64, got 65",
@@ -145,9 +137,6 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path):
         (AugmentConfig, "rotation", (0, 180), (-1, 180.5, math.nan)),
         (AugmentConfig, "shrink", (0.1, 1), (0.05, 1.1, math.nan)),
         (AugmentConfig, "enlarge", (1, 10), (0.9, 11)),
-        (AugmentConfig, "crop", (0.1, 1), (0.09, 1.1, math.nan)),
-        (AugmentConfig, "side", (0, 32, 33, 512), (-32, 1, 31)),
-        (AugmentConfig, "late_side", (0, 32, 33, 512), (-32, 1, 31)),
         (AugmentConfig, "window", (0.05, 1), (0, 0.04, 1.1, math.nan)),
         (AugmentConfig, "tone", (1, 10), (0, 0.99, 10.1, math.nan)),
         (FitConfig, "batch", (1, 99), (0, -3)),
@@ -156,7 +145,6 @@ def test_a_recipe_that_is_not_there_is_told(tmp_path):
         (FitConfig, "seed", (0, 2**40), (-1,)),
         (DetectorConfig, "drop_path", (0, 0.99), (1, -0.1)),
         (DetectorConfig, "coarse", (0, 5), (-1, math.nan, math.inf)),
-        (DetectorConfig, "rank", (0, 5), (-1, math.nan, math.inf)),
         (GenerateConfig, "count", (0, 10**6), (-1,)),
         (GenerateConfig, "size", (16, 4096), (15, 4097)),
         (GenerateConfig, "least_size", (0, 16, 256), (-1, 1, 15, 257)),  # of 256 at most

@@ -254,10 +254,9 @@ def test_a_header_tells_the_variant_of_its_network(tmp_path, groups, encoder):
         dmssn.load_detector(path, device="cpu")
 
 
-@pytest.mark.parametrize("weighed", ["positions", "channels"])
-def test_a_network_with_evidence_and_details_is_loaded_as_it_was_saved(tmp_path, weighed):
+def test_a_network_with_evidence_and_details_is_loaded_as_it_was_saved(tmp_path):
     torch.manual_seed(0)
-    msst = {"head": "detail", "spectral_attention": weighed}
+    msst = {"head": "detail"}
     network = DMSSN(BANDS, config=MSSTConfig(**msst), with_evidence=True).eval()
     network.msst.head.classify.weight.data *= 10
     path = tmp_path / "a.safetensors"
@@ -284,7 +283,6 @@ def test_a_header_from_before_these_settings_means_the_published_network(tmp_pat
         loaded = dmssn.load_detector(path, device="cpu").network
         assert not loaded.with_evidence
         assert type(loaded.msst.head).__name__ == "Head"
-        assert not [name for name in loaded.state_dict() if "temperature" in name]
         assert loaded.state_dict().keys() == network.state_dict().keys()
 
 
@@ -390,7 +388,6 @@ def test_a_file_that_is_no_detector_is_an_error_that_names_it(tmp_path, detector
         {"model": {"msst": 3}},
         {"model": {"msst": {"head_groups": "temporal"}}},
         {"model": {"msst": {"head": "product"}}},
-        {"model": {"msst": {"spectral_attention": "bands"}}},
         {"model": {"encoder": "teacher"}},
         {"model": {"encoder": ["pca"]}},
         {"prepare": {"colour": "red"}},

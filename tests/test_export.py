@@ -41,7 +41,6 @@ DEFAULT = {
         "reductions": [8],
         "mlp_ratios": [1],
         "head": "detail",
-        "spectral_attention": "channels",
     },
     "evidence": True,
 }

@@ -174,7 +174,7 @@ def test_a_card_says_what_is_not_told():
 def test_a_card_tells_a_cameras_bands_units_and_variant():
     told = header(
         wavelengths_nm=np.linspace(400, 750, BANDS).tolist(), mean=[0.0] * BANDS, std=[1.0] * BANDS,
-        model={"evidence": True, "msst": {"head": "detail", "spectral_attention": "channels"}},
+        model={"evidence": True, "msst": {"head": "detail"}},
     )  # fmt: skip
     card = model_card(told, "mine", source="x", size=1)
     for said in ("400 to 750 nm", "those of the training scenes", "with evidence", "head detail"):

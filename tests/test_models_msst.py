@@ -78,8 +78,6 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         MSSTConfig(channels=(32, 64, 96, 100))
     with pytest.raises(ValueError, match=r"head_groups must be one of 'both', .*, got 'spectra'"):
         MSSTConfig(head_groups="spectra")
-    with pytest.raises(ValueError, match="spectral_attention must be one of 'positions', 'chann"):
-        MSSTConfig(spectral_attention="bands")
     with pytest.raises(ValueError, match=r"decisive must be from 1 to 100, got 0\.5"):
         MSSTConfig(decisive=0.5)
     with pytest.raises(ValueError, match="head must be one of 'sum', 'detail', got 'details'"):
@@ -132,53 +130,6 @@ def test_one_group_is_an_attention_over_positions() -> None:
     torch.testing.assert_close(attention(x)[0].flatten(1).T, wanted, atol=1e-5, rtol=1e-5)
 
 
-def plain_channel_attention(attention: Attention, x: torch.Tensor) -> torch.Tensor:
-    """One head after the other: how alike two channels are is the cosine of their maps."""
-    channels = x.shape[1]
-    parts = [attention.query(x)[:, -channels:], attention.spectral_key(x)]
-    query, key, value = (
-        part.flatten(2).chunk(attention.heads, dim=1)
-        for part in (*parts, attention.spectral_value(x))
-    )
-    mixed = []
-    for head, (q, k, v) in enumerate(zip(query, key, value, strict=True)):
-        alike = torch.cosine_similarity(q[:, :, None], k[:, None], dim=-1)
-        mixed.append((attention.temperature[head] * alike).softmax(dim=-1) @ v)
-    return torch.cat(mixed, dim=1).reshape(x.shape)
-
-
-def test_attention_of_channels_is_that_of_their_cosines() -> None:
-    torch.manual_seed(0)
-    attention = Attention(64, 2, 4, 0.0, 0.0, "spectral", spectral_attention="channels").eval()
-    nn.init.uniform_(attention.temperature, 1, 9)
-    x = torch.randn(2, 64, 12, 8)
-    wanted = attention.project(plain_channel_attention(attention, x))
-    torch.testing.assert_close(attention(x), wanted, atol=1e-5, rtol=1e-4)
-
-
-def test_beside_attention_of_channels_the_spatial_group_is_as_it_was() -> None:
-    torch.manual_seed(0)
-    both = Attention(64, 2, 4, 0.0, 0.0, spectral_attention="channels").eval()
-    alone = Attention(64, 2, 4, 0.0, 0.0, "spatial").eval()
-    weights = {name: t for name, t in both.state_dict().items() if "spectral" not in name}
-    del weights["temperature"]
-    for name in ("query.weight", "query.bias"):
-        weights[name] = weights[name][:64]
-    weights["project.weight"] = weights["project.weight"][:, :64]
-    alone.load_state_dict(weights)
-    x = torch.randn(2, 64, 12, 8)
-    spectral = plain_channel_attention(both, x)
-    weighed = F.conv2d(spectral, both.project.weight[:, 64:])
-    torch.testing.assert_close(both(x), alone(x) + weighed, atol=1e-5, rtol=1e-4)
-
-
-def test_attention_of_channels_does_not_see_where_things_are() -> None:
-    torch.manual_seed(0)
-    attention = Attention(32, 1, 2, 0.0, 0.0, "spectral", spectral_attention="channels").eval()
-    x = torch.randn(1, 32, 6, 4)
-    torch.testing.assert_close(attention(x.flip(2)).flip(2), attention(x))
-
-
 def test_the_spatial_group_sees_neighbours_and_the_spectral_one_does_not() -> None:
     keys = {}
     for groups in ("spatial", "spectral"):
@@ -215,11 +166,10 @@ def test_the_attention_of_both_groups_has_the_published_parameters() -> None:
     assert names == [f"{part}.{kind}" for part in parts for kind in ("weight", "bias")]
 
 
-@pytest.mark.parametrize("weighed", ["positions", "channels"])
 @pytest.mark.parametrize("groups", ["both", "spatial", "spectral"])
-def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str, weighed: str) -> None:
+def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str) -> None:
     torch.manual_seed(0)
-    network = MSST(MSSTConfig(head_groups=groups, spectral_attention=weighed, drop_path=0.0))
+    network = MSST(MSSTConfig(head_groups=groups, drop_path=0.0))
     # Large enough for several keys in every stage: the share of a single one is always 1.
     network(torch.randn(1, 32, 64, 72))[0].square().mean().backward()
     for name, parameter in network.named_parameters():
@@ -228,9 +178,8 @@ def test_every_parameter_gets_a_gradient_whatever_the_groups(groups: str, weighe
         assert parameter.grad.any() or ("_key" in name and name.endswith("bias")), name
 
 
-@pytest.mark.parametrize("groups", [(), ("spectral", "channels")])
-def test_attention_drops_its_weights_in_training_only(groups: tuple[str, ...]) -> None:
-    attention = Attention(32, 1, 2, 0.0, 0.5, *groups)
+def test_attention_drops_its_weights_in_training_only() -> None:
+    attention = Attention(32, 1, 2, 0.0, 0.5)
     x = torch.randn(1, 32, 8, 8)
     assert not torch.allclose(attention(x), attention(x))
     attention.eval()
@@ -315,7 +264,7 @@ def test_a_fresh_network_neither_saturates_nor_sees_nothing() -> None:
     assert logits.mean().abs() < 5
 
 
-@pytest.mark.parametrize("kinds", [{}, {"head": "detail", "spectral_attention": "channels"}])
+@pytest.mark.parametrize("kinds", [{}, {"head": "detail"}])
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # the tracer looks at one
 def test_what_is_traced_for_compiling_is_the_same(kinds: dict[str, str]) -> None:
     torch.manual_seed(0)

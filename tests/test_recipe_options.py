@@ -76,8 +76,8 @@ def test_values_are_of_the_types_of_their_keys(recipe):
 
 
 def test_words_of_a_key_may_be_joined_by_dashes(recipe):
-    found = read(recipe, "--detector.spectral-attention", "positions", "--train.weight-decay=0.5")
-    assert found.detector.spectral_attention == "positions"
+    found = read(recipe, "--detector.head-groups", "spatial", "--train.weight-decay=0.5")
+    assert found.detector.head_groups == "spatial"
     assert found.detector.fit.weight_decay == 0.5
 
 

@@ -81,7 +81,6 @@ def test_the_published_recipe_holds_the_published_numbers():
     assert (stage.dropout, stage.attention_dropout, stage.drop_path) == (0.3, 0.3, 0.3)
     assert (stage.segment, stage.reconstruct, stage.distill, stage.l1) == (1, 1, 1, 0)
     assert (stage.evidence, stage.head, stage.coarse) == (False, "sum", 0)
-    assert stage.spectral_attention == "positions"
     assert recipe.teacher.augment == stage.augment == AugmentConfig()
     assert (AugmentConfig().shrink, AugmentConfig().enlarge, AugmentConfig().rotation) == (
         0.5, 1.5, 180,

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,9 +22,6 @@ from dmssn.models.autoencoder import Packing
 from dmssn.regions import OUTSIDE, RegionCube
 from dmssn.store import PreparedSet, Scene
 from dmssn.views import random_view
-
-LATE_PART = 10
-"""Epochs over this many are late ones, of larger views."""
 
 
 class Amounts(NamedTuple):
@@ -139,7 +135,6 @@ class TrainingScenes(Dataset[Scene | Exception]):
         self.names = prepared.names("train")
         self.config = config
         self.seed = fit.seed
-        self.late = fit.epochs - fit.epochs // LATE_PART
 
     def __getitem__(self, key: tuple[int, int]) -> Scene | Exception:
         """The scene of an index, as it is in an epoch: (epoch, index); or why it cannot be had."""
@@ -151,12 +146,9 @@ class TrainingScenes(Dataset[Scene | Exception]):
     def _scene(self, epoch: int, index: int) -> Scene:
         cube, mask, counted = self.prepared.read(self.names[index])
         generator = np.random.default_rng([self.seed, epoch, index])
-        config = self.config
-        if config.late_side and epoch >= self.late:
-            config = replace(config, side=config.late_side)
         planes = mask if counted is None else np.stack([mask, counted], axis=2)
-        cube, planes = augment(cube, planes, config, generator)
-        cube, planes = random_view(cube, planes, config, generator)
+        cube, planes = augment(cube, planes, self.config, generator)
+        cube, planes = random_view(cube, planes, self.config, generator)
         if counted is None:
             return Scene(cube, planes)
         return Scene(cube, planes[:, :, 0], planes[:, :, 1])

@@ -21,8 +21,6 @@ SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
-RANKED_SALIENT, RANKED_OTHERS = 256, 1024
-"""Pixels of an image that are compared in pairs."""
 # Makes the IoU of two empty maps 1; nothing beside the area of one pixel.
 IOU_EPSILON = 1e-6
 
@@ -142,40 +140,6 @@ def coarse_terms(
         entropy = F.binary_cross_entropy_with_logits(logits.float(), wanted, share, reduction="sum")
         total = total + entropy / (pictures * logits[0].numel())
     return {"segment/coarse": total / len(coarse)}
-
-
-def ranking_term(logits: Tensor, mask: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
-    """How often, and by how much, pixels of the background lie above salient ones.
-
-    The mean of ``log(1 + exp(z - s))`` over pairs of a salient pixel's logit ``s`` and another's
-    ``z`` (Burges et al., "Learning to rank using gradient descent", ICML 2005). A target of few
-    pixels weighs as much in it as a large object, and one that was lost has a gradient still, as
-    it has not in the IoU. The level of the map is left to the other terms.
-
-    Args:
-        logits: (N, 1, H, W).
-        mask: (N, 1, H, W), bool or 0 and 1.
-        valid: (N, 1, H, W) bool, as ``saliency_terms`` takes it.
-
-    Returns:
-        The mean over images; of one without a pair it is 0.
-    """
-    mask = mask.bool()
-    inside = torch.ones_like(mask) if valid is None else valid
-    total = logits.new_zeros((), dtype=torch.float32)
-    for scores, salient, known in zip(logits.float(), mask, inside, strict=True):
-        above = _evenly(scores[salient & known], RANKED_SALIENT)
-        below = _evenly(scores[~salient & known], RANKED_OTHERS)
-        if len(above) and len(below):
-            total = total + F.softplus(below[None] - above[:, None]).mean()
-    return {"segment/rank": total / len(logits)}
-
-
-def _evenly(values: Tensor, most: int) -> Tensor:
-    """As many of the values (P,), from all over, as ``most``."""
-    if len(values) <= most:
-        return values
-    return values[torch.arange(most, device=values.device) * len(values) // most]
 
 
 def soft_iou(saliency: Tensor, mask: Tensor) -> Tensor:

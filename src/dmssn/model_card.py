@@ -85,8 +85,7 @@ def _taken(header: Header, size: int) -> dict[str, str]:
         "the cube's own size",
         "network": f"encoder {model.get('encoder', 'student')}, "
         f"{'with' if model.get('evidence') else 'without'} evidence, "
-        f"head {msst.get('head', 'sum')}, "
-        f"spectral heads over {msst.get('spectral_attention', 'positions')}",
+        f"head {msst.get('head', 'sum')}",
         "file": f"{size / 1e6:.1f} MB of safetensors, which run no code when they are loaded",
     }
 

@@ -1,9 +1,9 @@
-"""Views of a training scene: a part of the picture, turned, and a part of the spectrum.
+"""Views of a training scene: the picture turned, and a part of the spectrum.
 
-A view of a region map is another, smaller map, and a view of the bands a product with a small
-matrix on the table: neither touches a cube.
+A view of the bands is a product with a small matrix on the table: no cube is touched. The picture
+is always whole, since its sides tell what is background, as those of a part of it do not.
 
-Letters: H rows, W columns, B bands, R regions, S side of a view.
+Letters: H rows, W columns, B bands, R regions.
 """
 
 from typing import TypeVar
@@ -12,17 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmssn.config import AugmentConfig
-from dmssn.regions import RegionCube, drop_vanished
+from dmssn.regions import RegionCube
 from dmssn.resample import axis_weights
 
 Number = TypeVar("Number", np.int32, np.bool_)
 
-TRIES = 8
-"""Places a view is looked for, before the whole picture is taken."""
-SEEN = 0.5
-"""Share of the salient pixels that a view shows at least."""
-FILLED = 0.7
-"""Share of a view that is salient at most, unless more of the whole picture is."""
 FEWEST_BANDS = 3
 """Of a spectrum that a camera may have."""
 TAIL = 0.001
@@ -37,25 +31,20 @@ def random_view(
     config: AugmentConfig,
     generator: np.random.Generator,
 ) -> tuple[RegionCube, NDArray[np.bool_]]:
-    """A random part of a scene at the size of a view.
-
-    The part has room for half of what is salient and is not filled by it, so that what stands out
-    in the scene still does in its view.
+    """A scene turned at random, as another camera sees it.
 
     Args:
         cube: The scene.
         mask: Bool of shape (H, W), or several of them, (H, W, planes), the mask first.
-        config: ``crop``, ``turns``, ``side``, ``window`` and ``tone``.
+        config: ``turns``, ``window`` and ``tone``.
         generator: Draws the view; the same state gives the same view.
 
     Returns:
-        The view, without the regions that it does not show, and its mask.
+        The view and its mask.
     """
     # As many numbers are drawn whatever the settings, so that one does not move the others.
-    places, turn, bands = generator.random((TRIES, 4)), generator.integers(8), generator.random(3)
+    turn, bands = generator.integers(8), generator.random(3)
     tone = 2 * generator.random() - 1
-    if config.crop < 1 or config.side:
-        cube, mask = _part(cube, mask, config, places)
     if config.turns:
         region_map = _turned(cube.region_map, int(turn))
         cube = RegionCube(region_map, cube.spectra, cube.name, cube.source_shape)
@@ -69,50 +58,6 @@ def random_view(
         spectra = cube.spectra ** np.float32(config.tone**tone)
         cube = RegionCube(cube.region_map, spectra, cube.name, cube.source_shape)
     return cube, mask
-
-
-def _part(
-    cube: RegionCube,
-    mask: NDArray[np.bool_],
-    config: AugmentConfig,
-    places: NDArray[np.float64],
-) -> tuple[RegionCube, NDArray[np.bool_]]:
-    """The first of the places that shows enough; the whole picture if none does."""
-    height, width = mask.shape[:2]
-    shape = (config.side or height, config.side or width)
-    salient = mask if mask.ndim == 2 else mask[:, :, 0]
-    whole = salient.mean()
-    for place in (*places, None):
-        rows, columns = _lines((height, width), shape, config.crop, place)
-        here = salient[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        enough = here.sum() >= SEEN * salient.sum() and here.mean() <= max(FILLED, whole)
-        if place is None or enough:
-            grid = np.ix_(rows, columns)
-            view = drop_vanished(cube, cube.region_map[grid])
-            if place is None or not view.flat:
-                return view, mask[grid]
-    raise AssertionError("the whole picture is always taken")
-
-
-def _lines(
-    whole: tuple[int, int],
-    shape: tuple[int, int],
-    crop: float,
-    place: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the picture that a view shows, of which it has as many as ``shape``."""
-    lines = []
-    # Height and width of the part are near to each other, a fifth apart at most.
-    share = 1.0 if place is None else crop ** place[0]
-    for axis in (0, 1):
-        part, first = 1.0, 0.0
-        if place is not None:
-            part = share * 1.2 ** ((place[1] - 0.5) * (1 if axis else -1))
-            part = min(1.0, max(crop, part))
-            first = (1 - part) * place[2 + axis]
-        steps = (np.arange(shape[axis]) + 0.5) / shape[axis] * part + first
-        lines.append(np.minimum((steps * whole[axis]).astype(np.intp), whole[axis] - 1))
-    return lines[0], lines[1]
 
 
 def _turned(plane: NDArray[Number], turn: int) -> NDArray[Number]:

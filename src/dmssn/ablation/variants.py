@@ -22,7 +22,6 @@ PUBLISHED_DETECTOR = {
     "detector.evidence": False,
     "detector.head": "sum",
     "detector.coarse": 0.0,
-    "detector.spectral_attention": "positions",
 }
 """What makes the saliency network that of the published code; its training is another matter."""
 DISTILLED = {"detector.reconstruct": 1.0, "detector.distill": 1.0}
@@ -92,25 +91,11 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             claim="This project's own claim: deep supervision helps.",
         ),
         Variant(
-            name="no-rank-loss",
-            says="nothing but the masks' own terms orders the pixels",
-            changes={"detector.rank": 0.0},
-            claim="This project's own claim: a loss of pairs of pixels helps small targets.",
-        ),
-        Variant(
             name="whole-spectra",
             says="spectra are never cut, brought to fewer bands or changed in tone in training",
             changes={"detector.augment.window": 1.0, "detector.augment.tone": 1.0},
             claim="This project's own claim: random windows of the spectrum, and other tones, help "
             "with cameras that were not trained on.",
-        ),
-        Variant(
-            name="parts",
-            says="parts of pictures, down to half their sides, are enlarged in training",
-            changes={"detector.augment.crop": 0.5},
-            claim="Views of parts of a scene make more of few scenes, and help. (What the sides of "
-            "a picture tell, those of a part do not.)",
-            expected="better",
         ),
         Variant(
             name="no-homogenization",
@@ -145,12 +130,6 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             says=f"the transformer has the spectral head group alone: {half}",
             changes={"detector.head_groups": "spectral"},
             claim=f"{heads} the spectral one alone.",
-        ),
-        Variant(
-            name="position-attention",
-            says="the spectral head group weighs positions, as published",
-            changes={"detector.spectral_attention": "positions"},
-            claim="This project's own claim: a spectral group that weighs channels is better.",
         ),
         Variant(
             name="pca",

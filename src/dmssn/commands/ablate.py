@@ -47,9 +47,9 @@ def main(
         seeds: How many trainings of each variant; from 3 on differences are judged.
         only: Variants to train (distillation in place of no-distillation where the recipe has no
             teacher), with commas between: ours, published-detector, no-evidence, sum-head,
-            no-coarse-loss, no-rank-loss, whole-spectra, parts, no-homogenization,
-            component-homogenization, no-distillation, spatial-teacher, spatial-heads,
-            spectral-heads, position-attention, pca, bands, published-rates.
+            no-coarse-loss, whole-spectra, no-homogenization, component-homogenization,
+            no-distillation, spatial-teacher, spatial-heads, spectral-heads, pca, bands,
+            published-rates.
         workers: Trainings side by side, of one thread each where there are several; by default
             one a core as far as the memory goes, and one on a GPU.
         device: auto, cpu, cuda or cuda:N.

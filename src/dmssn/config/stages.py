@@ -11,7 +11,7 @@ from dmssn.config.checks import SettingError, at_least, within
 class AugmentConfig:
     """Random changes of training scenes; the defaults are the published ones.
 
-    A scene is warped (``flips`` to ``enlarge``), then a view of it is taken (``crop`` to
+    A scene is warped (``flips`` to ``enlarge``), then a view of it is taken (``turns`` to
     ``tone``).
     """
 
@@ -23,13 +23,6 @@ class AugmentConfig:
     """Smallest scale of an axis; applied with probability 0.5, 1 is never."""
     enlarge: float = 1.5
     """Largest scale of an axis; applied with probability 0.5, 1 is never."""
-    crop: float = 1.0
-    """Smallest part of a picture's side that is taken, anywhere in it; 1 takes all (published)."""
-    side: int = 0
-    """Pixels a side of what is taken; 0: as many as the prepared scenes have (published)."""
-    late_side: int = 0
-    """Likewise in the last tenth of the epochs, for a network that will run on larger maps than it
-    can be trained on all the time; 0: ``side`` to the end."""
     turns: bool = False
     """Turned by 0, 90, 180 or 270 degrees and mirrored or not, eight ways (published: no)."""
     window: float = 1.0
@@ -41,10 +34,6 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        within("crop", self.crop, 0.1, 1)
-        for name in ("side", "late_side"):
-            if getattr(self, name) != 0:
-                at_least(name, getattr(self, name), 32)
         within("window", self.window, 0.05, 1)
         within("tone", self.tone, 1, 10)
         within("rotation", self.rotation, 0, 180)
@@ -133,8 +122,6 @@ class DetectorConfig:
     """Run folder or checkpoint of the teacher; needed unless ``distill`` is 0."""
     segment: float = 1.0
     """Of binary cross-entropy, 1 - SSIM and 1 - IoU."""
-    rank: float = 0.0
-    """Of the order of pixels, salient ones above others, whatever their number (published: 0)."""
     coarse: float = 0.5
     """Of the cross-entropy of each stage of the transformer; for a head that has them
     (published: 0)."""
@@ -151,8 +138,6 @@ class DetectorConfig:
     not trained: nothing is reconstructed or distilled."""
     head_groups: Literal["both", "spatial", "spectral"] = "both"
     """Which of the transformer's two head groups there are."""
-    spectral_attention: Literal["positions", "channels"] = "channels"
-    """What the spectral head group weighs against each other (published: positions)."""
     head: Literal["sum", "detail"] = "detail"
     """What makes the map of the transformer's stages: their sum, as published, or a head that goes
     down to single pixels with the code beside it."""
@@ -175,7 +160,7 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        for name in ("segment", "rank", "coarse", "reconstruct", "distill", "l1"):
+        for name in ("segment", "coarse", "reconstruct", "distill", "l1"):
             at_least(name, getattr(self, name), 0)
         if not (self.segment or self.reconstruct or self.distill or self.l1):
             raise SettingError("segment must be above 0, or another weight of a loss; all are 0")

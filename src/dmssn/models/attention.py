@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 HeadGroups = Literal["both", "spatial", "spectral"]
 """Which groups of heads an attention has."""
-SpectralAttention = Literal["positions", "channels"]
-"""What the spectral group weighs against each other."""
 
 
 class Dropout(nn.Dropout):
@@ -52,7 +50,6 @@ class Attention(nn.Module):
         dropout: float,
         attention_dropout: float,
         head_groups: HeadGroups = "both",
-        spectral_attention: SpectralAttention = "positions",
     ) -> None:
         """``heads`` is that of one group; each group attends with all the channels."""
         super().__init__()
@@ -60,66 +57,29 @@ class Attention(nn.Module):
         self.groups = 2 if head_groups == "both" else 1
         spatial, spectral = head_groups != "spectral", head_groups != "spatial"
         self.query = nn.Conv2d(channels, self.groups * channels, kernel_size=1)
-        # Of channels all positions are taken, each as it is.
-        of_channels = spectral and spectral_attention == "channels"
         # At a height or width that the reduction does not divide, the last rows or columns
         # become no keys, as in the published network.
-        self.reduce: nn.Conv2d | None = None
-        if spatial or not of_channels:
-            self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
+        self.reduce = nn.Conv2d(channels, channels, kernel_size=reduction, stride=reduction)
         self.spatial_key = _depthwise_separable(channels) if spatial else None
         self.spatial_value = _depthwise_separable(channels) if spatial else None
         self.spectral_key = nn.Conv2d(channels, channels, kernel_size=1) if spectral else None
         self.spectral_value = nn.Conv2d(channels, channels, kernel_size=1) if spectral else None
         self.project = nn.Conv2d(self.groups * channels, channels, kernel_size=1)
-        # Cross-covariance attention (El-Nouby et al., NeurIPS 2021) has one a head.
-        self.temperature = nn.Parameter(torch.ones(heads)) if of_channels else None
         self.attention_dropout = Dropout(attention_dropout)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        mixed = self._of_positions(x) if self.temperature is None else self._of_channels(x)
-        projected: Tensor = self.dropout(self.project(mixed))
-        return projected
-
-    def _of_positions(self, x: Tensor) -> Tensor:
-        """What both groups, weighing positions, make of (N, C, H, W): (N, KC, H, W)."""
-        assert self.reduce is not None
         reduced = self.reduce(x)
         keys = (self.spatial_key, self.spectral_key)
         values = (self.spatial_value, self.spectral_value)
         key = torch.cat([path(reduced) for path in keys if path is not None], dim=1)
         value = torch.cat([path(reduced) for path in values if path is not None], dim=1)
-        return self._attended(self.query(x), key, value)
-
-    def _of_channels(self, x: Tensor) -> Tensor:
-        """As ``_of_positions``, the spectral group weighing channels."""
-        channels = self.channels
-        assert self.temperature is not None
-        assert self.spectral_key is not None
-        assert self.spectral_value is not None
-        mixed = []
-        query = self.query(x)
-        if self.spatial_key is not None and self.spatial_value is not None:
-            assert self.reduce is not None
-            reduced = self.reduce(x)
-            keys, values = self.spatial_key(reduced), self.spatial_value(reduced)
-            mixed.append(self._attended(query[:, :channels], keys, values))
-        parts = (query[:, -channels:], self.spectral_key(x), self.spectral_value(x))
-        # (N, G, D, L): the channels of a head, each a vector over positions.
-        q, k, v = (self._split(part).transpose(-2, -1) for part in parts)
-        q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
-        scores = self.temperature[:, None, None] * q @ k.transpose(-2, -1)
-        spectral = self.attention_dropout(scores.softmax(dim=-1)) @ v
-        mixed.append(spectral.reshape(x.shape))
-        return torch.cat(mixed, dim=1)
-
-    def _attended(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Queries (N, KC, H, W), keys and values (N, KC, h, w) to (N, KC, H, W)."""
-        images, _, height, width = query.shape
-        mixed = self._attend(*(self._split(part) for part in (query, key, value)))
-        return mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
+        images, _, height, width = x.shape
+        mixed = self._attend(*(self._split(part) for part in (self.query(x), key, value)))
+        mixed = mixed.transpose(1, 2).reshape(images, height, width, -1).permute(0, 3, 1, 2)
+        projected: Tensor = self.dropout(self.project(mixed))
+        return projected
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Queries (N, G, L, D), keys and values (N, G, S, D) to (N, G, L, D)."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dmssn.models.attention import Attention, Dropout, HeadGroups, SpectralAttention
+from dmssn.models.attention import Attention, Dropout, HeadGroups
 from dmssn.models.detail_head import DetailHead
 
 HeadKind = Literal["sum", "detail"]
@@ -39,8 +39,6 @@ class MSSTConfig:
     """Heads in each group."""
     head_groups: HeadGroups = "both"
     """The groups there are; published: both."""
-    spectral_attention: SpectralAttention = "positions"
-    """What the spectral group weighs; published: positions."""
     head: HeadKind = "sum"
     """What makes logits of the stages; published: their sum."""
     decisive: float = 1.0
@@ -63,12 +61,7 @@ class MSSTConfig:
         sizes = (self.channels, self.heads, self.reductions, self.mlp_ratios)
         if any(len(size) != len(self.depths) for size in sizes):
             raise ValueError("depths, channels, heads, reductions and mlp_ratios differ in length")
-        kinds = {
-            "head_groups": HeadGroups,
-            "spectral_attention": SpectralAttention,
-            "head": HeadKind,
-        }
-        for name, kind in kinds.items():
+        for name, kind in {"head_groups": HeadGroups, "head": HeadKind}.items():
             if (value := getattr(self, name)) not in get_args(kind):
                 known = ", ".join(map(repr, get_args(kind)))
                 raise ValueError(f"{name} must be one of {known}, got {value!r}")
@@ -130,7 +123,6 @@ class Block(nn.Module):
             config.dropout,
             config.attention_dropout,
             config.head_groups,
-            config.spectral_attention,
         )
         self.mlp_norm = nn.GroupNorm(4, channels)
         self.mlp = MLP(channels, config.mlp_ratios[stage] * channels, config.dropout)

@@ -28,7 +28,7 @@ from dmssn.training.stage_runs import run_stage
 from dmssn.training.terms import TEACHER_TERMS, Terms, detector_terms, teacher_terms
 from dmssn.training.validation import means, scene_table, score_scenes
 
-SHAPE = ("head_groups", "spectral_attention", "head")
+SHAPE = ("head_groups", "head")
 """Settings of the transformer that decide which weights it has."""
 RATES = ("dropout", "attention_dropout", "drop_path")
 

@@ -15,7 +15,6 @@ from dmssn.losses import (
     coarse_terms,
     distillation_terms,
     l1_penalty,
-    ranking_term,
     reconstruction_terms,
     saliency_terms,
 )
@@ -32,7 +31,6 @@ MEANS_OVER = {
     "segment/ssim": "pixels",
     "segment/coarse": "pixels",
     "segment/iou": "images",
-    "segment/rank": "images",
     "l1": "images",
 }
 """What of ``Amounts`` a term, or all terms of a prefix, is a mean over. The penalty is one of
@@ -96,8 +94,6 @@ def detector_terms(
     if config.segment:
         found = saliency_terms(output.logits, batch.mask, batch.valid)
         terms |= _weighted(config.segment, found)
-    if config.rank:
-        terms |= _weighted(config.rank, ranking_term(output.logits, batch.mask, batch.valid))
     if config.coarse and output.coarse:
         terms |= _weighted(config.coarse, coarse_terms(output.coarse, batch.mask, batch.valid))
     area, student = batch.packing.area, output.autoencoder
