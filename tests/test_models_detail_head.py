@@ -68,9 +68,11 @@ def test_logits_change_exactly_where_regions_do(head: DetailHead) -> None:
     region[5, 5] = 2  # of a single pixel
     code = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))[region]
     logits = head.eval()(stages, code.permute(2, 0, 1)[None])[0][0, 0]
-    values = [logits[region == number].unique() for number in range(3)]
-    assert [len(value) for value in values] == [1, 1, 1]
-    assert len(torch.cat(values).unique()) == 3
+    values = [logits[region == number] for number in range(3)]
+    for value in values:  # but for the last bit, which may hang on where in a vector a pixel is
+        torch.testing.assert_close(value, value[:1].expand_as(value), atol=1e-6, rtol=1e-6)
+    levels = torch.stack([value[0] for value in values]).sort().values
+    assert levels.diff().min() > 1e-3
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)

@@ -58,7 +58,7 @@ def test_generated_scenes_are_those_the_recipes_say():
         "cubes": "seeds",
     }  # fmt: skip
     assert asdict(bundled("shipped").generate) == {
-        "count": 1500, "size": 384, "least_size": 96, "aerial": 0.3, "glare": 0.05,
+        "count": 2000, "size": 384, "least_size": 96, "aerial": 0.3, "glare": 0.05,
         "bands": 0, "seed": 2031,
         "cubes": "seeds",
     }  # fmt: skip

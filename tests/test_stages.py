@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
-from dmssn import batches, checkpoint
+from dmssn import checkpoint
 from dmssn.batches import pack
 from dmssn.cli import main
 from dmssn.config import (
@@ -199,11 +199,8 @@ VIEWS = AugmentConfig(
     ids=["published", "averaged", "views"],
 )
 def test_a_resumed_detector_is_the_uninterrupted_one(
-    prepared, teacher, tmp_path, monkeypatch, request, fit, detector
+    prepared, teacher, tmp_path, monkeypatch, fit, detector
 ):
-    patch = pytest.MonkeyPatch()  # not of ``monkeypatch``, which an interruption undoes
-    request.addfinalizer(patch.undo)
-    patch.setattr(batches, "LATE_PART", 4)  # of these few epochs the last is a late one
     recipe = recipe_of(prepared, **fit)
     recipe = replace(recipe, detector=replace(recipe.detector, **detector))
     whole = fit_detector(recipe, tmp_path / "whole", teacher)
