@@ -1,5 +1,7 @@
 """Packed batches: rows, areas and maps fit; order and changes depend on seed and epoch alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -274,3 +276,19 @@ def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
         assert not (mask & ~counted).any()
         assert not (counted & (cube.region_map < 0)).any()
         assert 0 < counted.mean() < 1
+
+
+def test_a_training_scene_is_seen_in_views_with_what_is_known_of_it(tmp_path):
+    first = scene(0)
+    half = np.zeros(first.mask.shape, dtype=bool)
+    half[:, : half.shape[1] // 2] = True
+    write_scene(tmp_path, first._replace(counted=half, mask=first.mask & half))
+    splits = {"train": [first.cube.name], "val": [], "test": []}
+    write_manifest(tmp_path, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
+    config = replace(NEUTRAL, turns=True)
+    found = TrainingScenes(PreparedSet(tmp_path), config, FitConfig())
+    views = [found[epoch, 0] for epoch in range(20)]
+    assert len({view.cube.dense().tobytes() for view in views}) > 4
+    for _, mask, counted in views:
+        assert counted.mean() == half.mean()
+        assert not (mask & ~counted).any()

@@ -15,10 +15,12 @@ from sklearn.metrics import roc_auc_score
 
 import dmssn
 from dmssn.cli import main
+from dmssn.config import Recipe
 from dmssn.cube import Cube
 from dmssn.detector import SHIPPED, load_network
 from dmssn.masks import read_crop, read_mask
 from dmssn.readers import read_cube
+from dmssn.recipes import find_recipe, read_recipe, to_table
 from dmssn.trained.network import NetworkDetector
 from generated import cube_of, with_object
 
@@ -28,6 +30,17 @@ DEMO = Path(__file__).parents[1] / "examples"
 @pytest.fixture(scope="module")
 def detector() -> NetworkDetector:
     return load_network(device="cpu")
+
+
+def test_weights_and_those_of_the_published_network_are_of_the_recipe_that_comes_with_them():
+    recipe = to_table(read_recipe(Recipe, find_recipe("shipped")))
+    own = {"evidence": False, "head": "sum"}
+    published = Path(__file__).parents[1] / "recipes" / "weights" / "dmssn-published.safetensors"
+    for file, changed in (("dmssn", {}), (published, own)):
+        found = load_network(file, device="cpu").header.provenance["recipe"]
+        for part in ("generate", "prepare"):
+            assert found[part] == recipe[part]
+        assert found["detector"] == recipe["detector"] | changed
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -104,6 +117,6 @@ def test_objects_in_natural_scenes_stand_out(detector, real_data):
     assert min(scores) > 0.95
 
 
-@pytest.mark.parametrize(("scene", "least"), [("airport-2", 0.85), ("beach-2", 0.95)])
+@pytest.mark.parametrize(("scene", "least"), [("airport-2", 0.9), ("beach-2", 0.92)])
 def test_small_things_in_an_airborne_scene_stand_out(detector, real_data, scene, least):
     assert auc(detector, real_data / "abu" / f"abu-{scene}.mat", "map") > least

@@ -183,10 +183,7 @@ def interrupted_at(epoch, monkeypatch, run):
 
 
 PUBLISHED = {"evidence": False, "head": "sum", "coarse": 0.0}
-VIEWS = AugmentConfig(
-    flips=False, rotation=0, shrink=1, enlarge=1,
-    turns=True, window=0.4, tone=2,
-)  # fmt: skip
+VIEWS = AugmentConfig(flips=False, rotation=0, shrink=1, enlarge=1, turns=True, window=0.4, tone=2)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Views: map, mask and table stay together; what is in view; turns; windows of the spectrum."""
+"""Views: map, mask and table stay together; turns; windows and tones of the spectrum."""
 
 import numpy as np
 import pytest
@@ -182,6 +182,11 @@ def test_one_setting_does_not_move_the_draws_of_another():
         alone = seen(AugmentConfig(turns=True), seed, cube, mask)[0]
         np.testing.assert_array_equal(turned.region_map, alone.region_map)
         np.testing.assert_array_equal(turned.spectra, windowed.spectra)
+        toned = seen(AugmentConfig(turns=True, window=0.3, tone=2), seed, cube, mask)[0]
+        np.testing.assert_array_equal(toned.region_map, alone.region_map)
+        between = (turned.spectra > 0.05) & (turned.spectra < 0.95)
+        exponents = np.log(toned.spectra[between]) / np.log(turned.spectra[between])
+        np.testing.assert_allclose(exponents, exponents[0], rtol=1e-3)
 
 
 def test_as_many_numbers_are_drawn_whatever_the_settings():

@@ -1,7 +1,8 @@
 """Views of a training scene: the picture turned, and a part of the spectrum.
 
-A view of the bands is a product with a small matrix on the table: no cube is touched. The picture
-is always whole, since its sides tell what is background, as those of a part of it do not.
+Turning moves the map and the mask, and a part of the spectrum is a product with a small matrix on
+the table: no cube is touched. The picture is always whole: its sides tell what is background, those
+of a part would not.
 
 Letters: H rows, W columns, B bands, R regions.
 """
@@ -35,7 +36,7 @@ def random_view(
 
     Args:
         cube: The scene.
-        mask: Bool of shape (H, W), or several of them, (H, W, planes), the mask first.
+        mask: Bool of shape (H, W), or several of them, (H, W, planes).
         config: ``turns``, ``window`` and ``tone``.
         generator: Draws the view; the same state gives the same view.
 

@@ -59,7 +59,7 @@ def main(
             spaces.
         tile: Judge a scene at its own size in tiles of so many pixels a side, for scenes larger
             than the memory and targets too small for the network's square. Statistics are those
-            of the whole scene. A side the detector was trained at is a good one: 256 for dmssn.
+            of the whole scene. Larger ones see more of what is around a thing.
         overlap: Pixels that neighbouring tiles share, where they are blended; by default a
             quarter of the side.
         threshold: From which saliency up a pixel is salient, in mask, objects and contour.

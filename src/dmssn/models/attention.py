@@ -53,7 +53,7 @@ class Attention(nn.Module):
     ) -> None:
         """``heads`` is that of one group; each group attends with all the channels."""
         super().__init__()
-        self.heads, self.channels = heads, channels
+        self.heads = heads
         self.groups = 2 if head_groups == "both" else 1
         spatial, spectral = head_groups != "spectral", head_groups != "spatial"
         self.query = nn.Conv2d(channels, self.groups * channels, kernel_size=1)
@@ -95,7 +95,7 @@ class Attention(nn.Module):
         """(N, KC, H, W) to (N, G, L, D): the spatial group's heads, then the spectral one's."""
         images, _, height, width = x.shape
         # Through (N, H, W, KC), which costs no copy: the maps here are channels-last.
-        heads = x.shape[1] * self.heads // self.channels
+        heads = self.groups * self.heads
         by_position = x.permute(0, 2, 3, 1).reshape(images, height * width, heads, -1)
         return by_position.transpose(1, 2)
 
