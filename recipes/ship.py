@@ -1,13 +1,12 @@
 """Put a trained detector into the package.
 
-    python recipes/ship.py runs/shipped/detector --size 128 --decisive 3
+    python recipes/ship.py runs/shipped/detector --decisive 3
 
 after `make weights`, which is `dmssn reproduce shipped --run runs/shipped`, it writes
 src/dmssn/weights/dmssn.safetensors: the run's best averaged weights. They are stored in float16 if
-no pixel of any validation scene moves by more than 0.001 for it, else as they are. ``--size`` is
-the side that scenes are squeezed to, and ``--decisive`` the factor of logits above 0
-(``MSSTConfig.decisive``), when others than those of training score better on the validation split:
-``python -m recipes.score runs/shipped/detector --split val --size 128 --decisive 3``.
+no pixel of any validation scene moves by more than 0.001 for it, else as they are. ``--decisive``
+is the factor of logits above 0 (``MSSTConfig.decisive``), when another than 1 scores better on the
+validation split: ``python -m recipes.score runs/shipped/detector --split val --decisive 3``.
 """
 
 import argparse
@@ -46,14 +45,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("run", type=Path)
-    parser.add_argument("--size", type=int)
     parser.add_argument("--decisive", type=float, default=1.0)
     parser.add_argument("--prepared", type=Path, default=Path("runs/shipped/prepared"))
     options = parser.parse_args()
     file = options.run / "best.safetensors"
     header, tensors = checkpoint.load(file, "detector")
-    if options.size:
-        header = replace(header, prepare={**header.prepare, "size": options.size})
     msst = {**header.model["msst"], "decisive": options.decisive}
     header = replace(header, model={**header.model, "msst": msst})
     checkpoint.save(SHIPPED, header, tensors, half=True)
@@ -67,9 +63,8 @@ def main() -> None:
     said = (
         f"{'float16' if half else 'float32'}, since in float16 a pixel moves by up to {apart:.2g}"
     )
-    size = header.prepare["size"]
     print(f"{SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {said}")
-    print(f"run at {size}, {header.metrics}")
+    print(header.metrics)
 
 
 if __name__ == "__main__":
