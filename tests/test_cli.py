@@ -295,3 +295,16 @@ def test_a_command_that_is_ended_tidies_up(tmp_path, sent, code):
     assert running.returncode == code, said
     assert said.count("\n") <= 1
     assert [path.name for path in out.parent.iterdir()] == ["a.txt.begun"]
+
+
+def test_processes_that_do_not_complain_of_a_mistake_outlast_the_one_that_does(monkeypatch, capsys):
+    waited = []
+    monkeypatch.setattr("dmssn.cli.time.sleep", waited.append)
+    for local, waits, lines in (("0", 0, 1), ("1", 1, 0), ("7", 2, 0)):
+        monkeypatch.setenv("LOCAL_RANK", local)
+        with pytest.raises(SystemExit) as ended:
+            main(["train", "--colour"])
+        assert ended.value.code == 2
+        assert len(waited) == waits
+        assert capsys.readouterr().err.count("\n") == lines
+    assert min(waited) >= 1

@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -44,6 +45,8 @@ COMMANDS = {
 }
 """Command to its summary; the command is the function ``main`` of its module, whose docstring has
 examples."""
+SILENCE_SECONDS = 3
+"""How long processes that do not complain of a mistake wait for the one that does."""
 GROUPS = {"dataset": "Look after data sets: list, check, fake."}
 """First words that several commands share."""
 
@@ -80,8 +83,12 @@ def main(tokens: Sequence[str] | None = None) -> None:
     try:
         code = _run(arguments)
     except (CycloptsError, SettingError) as error:
-        # The processes of a machine were all told the same: one complains.
-        sys.exit(_say(name, error, 2) if int(os.environ.get("LOCAL_RANK", 0)) == 0 else 2)
+        # The processes of a machine were all told the same: one complains. The others end after it,
+        # since a launcher kills all as soon as one has ended.
+        if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+            sys.exit(_say(name, error, 2))
+        time.sleep(SILENCE_SECONDS)
+        sys.exit(2)
     except BrokenPipeError:  # the reader of our output left: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
