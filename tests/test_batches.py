@@ -263,14 +263,19 @@ def test_pixels_whose_truth_is_unknown_count_nowhere():
         torch.testing.assert_close(term, terms[name])
 
 
-def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
+def half_known(folder) -> PreparedSet:
+    """A set of one scene, of which the left half of the truth is known."""
     first = scene(0)
     half = np.zeros(first.mask.shape, dtype=bool)
     half[:, : half.shape[1] // 2] = True
-    write_scene(tmp_path, first._replace(counted=half, mask=first.mask & half))
+    write_scene(folder, first._replace(counted=half, mask=first.mask & half))
     splits = {"train": [first.cube.name], "val": [], "test": []}
-    write_manifest(tmp_path, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
-    found = TrainingScenes(PreparedSet(tmp_path), AugmentConfig(), FitConfig(seed=3))
+    write_manifest(folder, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
+    return PreparedSet(folder)
+
+
+def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
+    found = TrainingScenes(half_known(tmp_path), AugmentConfig(), FitConfig(seed=3))
     for epoch in range(5):
         cube, mask, counted = found[epoch, 0]
         assert not (mask & ~counted).any()
@@ -279,16 +284,10 @@ def test_what_is_known_of_the_truth_is_warped_with_it(tmp_path):
 
 
 def test_a_training_scene_is_seen_in_views_with_what_is_known_of_it(tmp_path):
-    first = scene(0)
-    half = np.zeros(first.mask.shape, dtype=bool)
-    half[:, : half.shape[1] // 2] = True
-    write_scene(tmp_path, first._replace(counted=half, mask=first.mask & half))
-    splits = {"train": [first.cube.name], "val": [], "test": []}
-    write_manifest(tmp_path, Manifest({}, first.cube.spectra.shape[1], None, None, None, splits))
     config = replace(NEUTRAL, turns=True)
-    found = TrainingScenes(PreparedSet(tmp_path), config, FitConfig())
+    found = TrainingScenes(half_known(tmp_path), config, FitConfig())
     views = [found[epoch, 0] for epoch in range(20)]
     assert len({view.cube.dense().tobytes() for view in views}) > 4
     for _, mask, counted in views:
-        assert counted.mean() == half.mean()
+        assert counted.mean() == 0.5
         assert not (mask & ~counted).any()
