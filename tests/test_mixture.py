@@ -55,8 +55,8 @@ def test_em_is_scikit_learns_from_the_same_start(full, kind, iterations):
     ours = mixture.fit(torch.from_numpy(data), start, iterations, full=full)
     theirs = oracle(data, start, iterations, kind)
     # In float32, whose sums one processor rounds otherwise than another.
-    np.testing.assert_allclose(ours.means, theirs.means_, rtol=0, atol=1e-3)
-    np.testing.assert_allclose(ours.log_weights.exp(), theirs.weights_, rtol=1e-3)
+    np.testing.assert_allclose(ours.means, theirs.means_, rtol=0, atol=3e-4)
+    np.testing.assert_allclose(ours.log_weights.exp(), theirs.weights_, rtol=2e-4)
     likelihood = mixture.log_likelihood(torch.from_numpy(data), ours)
     assert likelihood == pytest.approx(theirs.score(data.astype(np.float64)), rel=1e-3)
     labels = mixture.assign(torch.from_numpy(data), ours).numpy()

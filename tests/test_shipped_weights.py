@@ -117,6 +117,6 @@ def test_objects_in_natural_scenes_stand_out(detector, real_data):
     assert min(scores) > 0.95
 
 
-@pytest.mark.parametrize(("scene", "least"), [("airport-2", 0.9), ("beach-2", 0.92)])
+@pytest.mark.parametrize(("scene", "least"), [("airport-2", 0.9), ("beach-2", 0.95)])
 def test_small_things_in_an_airborne_scene_stand_out(detector, real_data, scene, least):
     assert auc(detector, real_data / "abu" / f"abu-{scene}.mat", "map") > least
