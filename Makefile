@@ -24,8 +24,8 @@ smoke: $(READY)
 	$(BIN)/dmssn reproduce smoke --run runs/smoke --workers 2
 	$(BIN)/python recipes/smoke_check.py runs/smoke/detector
 
-# The recipe of the weights that come with the package, from nothing: hours on two cores. Run again it goes
-# on where it was cut off; recipes/ship.py then puts what was trained into the package.
+# The recipe of the weights that come with the package, from nothing: over an hour on two cores. Run again it
+# goes on where it was cut off; recipes/ship.py then puts what was trained into the package.
 weights: $(READY)
 	$(BIN)/dmssn reproduce shipped --run runs/shipped
 

@@ -153,10 +153,10 @@ CASES = (
     ),
     Case(
         "network_inference",
-        "Encoder, transformer and head, from region spectra to the saliency map. Baseline: the "
-        "network as described on the dense cube, with the student's decoder, channels first, "
-        "softmax written out, each stage of the head brought to full size; beside it dmssn's own "
-        "layers on the dense cube.",
+        "The published network: encoder, transformer and head, from region spectra to the saliency "
+        "map. Baseline: the network as described on the dense cube, with the student's decoder, "
+        "channels first, softmax written out, each stage of the head brought to full size; beside "
+        "it dmssn's own layers on the dense cube.",
         _network,
         (Row("network_inference", "dense", target=3, others=("dmssn, dense",)),),
         repeats=7,

@@ -171,10 +171,10 @@ def _teacher(inputs: Inputs) -> Iterator[Point]:
 def _step_case(name: str, build: Callable[[Inputs], Iterator[Point]]) -> Case:
     return Case(
         name,
-        "A step of the detector's training: student, transformer, distillation from a teacher, "
-        "all losses, backward and update. Baseline: the same from the description on dense cubes, "
-        "channels first, softmax written out, the teacher's whole pass. Without dropout on both "
-        "sides.",
+        "A step of the published detector's training: student, transformer, distillation from a "
+        "teacher, all losses, backward and update. Baseline: the same from the description on "
+        "dense cubes, channels first, softmax written out, the teacher's whole pass. Without "
+        "dropout on both sides.",
         build,
         (Row(name, "dense", target=4, memory_target=1 / 3),),
     )

@@ -60,7 +60,13 @@ class Variant:
 def variants(ours: Recipe) -> dict[str, Variant]:
     """All variants of a recipe by name, ``ours`` first."""
     homogenized = "Averaging the spectra of a scene's regions helps"
-    learned = "A code that is learned with the detector and from a teacher beats"
+    taught = " and from a teacher" if ours.detector.imitates else ""
+    learned = f"A code that is learned with the detector{taught} beats"
+    connected = (
+        "connected, it teaches better"
+        if ours.detector.imitates
+        else "a student does better with a teacher that has it connected than with none"
+    )
     half = "half the heads, and fewer parameters"
     heads = "The two head groups, spatial and spectral, are worth more together than"
     found = [
@@ -116,7 +122,7 @@ def variants(ours: Recipe) -> dict[str, Variant]:
             says="the student imitates a teacher whose depthwise 3x3 convolutions are connected",
             changes={"teacher.spatial": True, **DISTILLED},
             claim="The teacher was drawn with a branch that looks at neighbouring pixels, which "
-            "the published code leaves dead: connected, it teaches better.",
+            f"the published code leaves dead: {connected}.",
             expected="better",
         ),
         Variant(

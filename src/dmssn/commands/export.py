@@ -3,7 +3,7 @@
 Examples:
     dmssn export --onnx detector.onnx
     # a trained one, as a folder for the Hugging Face hub
-    dmssn export --detector runs/mine --folder mine --license apache-2.0
+    dmssn export --detector runs/mine/detector --folder mine --license apache-2.0
 """
 
 import json as json_module
