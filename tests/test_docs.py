@@ -176,9 +176,10 @@ def headings(page: Path) -> set[str]:
 
 
 CARD = ROOT / "src" / "dmssn" / "weights" / "README.md"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("page", [*PAGES, CARD], ids=page_id)
+@pytest.mark.parametrize("page", [*PAGES, CARD, *NOTEBOOKS], ids=page_id)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if not link.startswith("http"):
