@@ -165,8 +165,9 @@ def section(summary: Summary, published: str) -> Iterator[str]:
         rows = rows_against_one(summary, published)
         yield from ("", f"### Beside {published}", "")
         yield (
-            f"The published network, trained on the same scenes. **clear**: the whole 95 % "
-            f"interval of the differences, scene by scene, is on the side of {ours}."
+            "The published network, trained on the same scenes and for as long. **clear**: the "
+            "whole 95 % interval of the differences, scene by scene, is on the side of "
+            f"{ours}."
         )
         yield from ("", count_said(rows), "")
         yield from markdown_table(comparison_table(summary, rows))

@@ -7,6 +7,9 @@ src/dmssn/weights/dmssn.safetensors: the run's best averaged weights. They are s
 no pixel of any validation scene moves by more than 0.001 for it, else as they are. ``--decisive``
 is the factor of logits above 0 (``MSSTConfig.decisive``), when another than 1 scores better on the
 validation split: ``python -m recipes.score runs/shipped/detector --split val --decisive 3``.
+
+Those of the published network are made in the same way, of ``runs/shipped/published`` and
+``--to recipes/weights/dmssn-published.safetensors``.
 """
 
 import argparse
@@ -46,24 +49,25 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("--decisive", type=float, default=1.0)
+    parser.add_argument("--to", type=Path, default=SHIPPED, help="file to write")
     parser.add_argument("--prepared", type=Path, default=Path("runs/shipped/prepared"))
     options = parser.parse_args()
     file = options.run / "best.safetensors"
     header, tensors = checkpoint.load(file, "detector")
     msst = {**header.model["msst"], "decisive": options.decisive}
     header = replace(header, model={**header.model, "msst": msst})
-    checkpoint.save(SHIPPED, header, tensors, half=True)
+    checkpoint.save(options.to, header, tensors, half=True)
     trained = load_network(str(file), device="cpu")
     trained.network.msst.decisive = options.decisive
-    shipped = load_network(str(SHIPPED), device="cpu")
+    shipped = load_network(str(options.to), device="cpu")
     apart = moved(trained, shipped, PreparedSet(options.prepared))
     half = apart <= MOST_MOVED
     if not half:
-        checkpoint.save(SHIPPED, header, tensors)
+        checkpoint.save(options.to, header, tensors)
     said = (
         f"{'float16' if half else 'float32'}, since in float16 a pixel moves by up to {apart:.2g}"
     )
-    print(f"{SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {said}")
+    print(f"{options.to.name}: {options.to.stat().st_size / 1e6:.1f} MB, {said}")
     print(header.metrics)
 
 
