@@ -2,6 +2,7 @@
 
     python -m recipes.score [DETECTOR] [--scenes FOLDER] [--split test] [--real FOLDER]
     python -m recipes.score --split val --first 75 --size 128 --decisive 3   # how both were chosen
+    python -m recipes.score --real FOLDER --starts 8   # mean and spread over starts of the mixture
 
 prints a Markdown table of the means over a split of ``--scenes`` (generated scenes, by default
 those of ``make weights``) and one of the real cubes of ``--real``, which are not part of the
@@ -11,6 +12,7 @@ repository (``real_cubes`` says how the folder holds them). Maps are scored as f
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from dmssn.detector_settings import SIZES
 from dmssn.masks import read_crop, read_mask
 from dmssn.metrics import score
 from dmssn.scoring import read_truth
+from dmssn.trained.detector import TrainedDetector
 from recipes.real_cubes import real_scenes
 
 SHOWN = {
@@ -51,20 +54,33 @@ def real(folder: Path) -> Iterator[Scene]:
         yield scene.name, scene.open().to_cube(), mask, crop
 
 
-def table(detector: dmssn.Detector, scenes: Iterator[Scene]) -> dict:
-    """Scores by scene."""
-    found = {}
+def table(detector: TrainedDetector, scenes: Iterator[Scene], starts: int) -> dict:
+    """Scores by scene, arrays of shape (starts, metrics); the first start is the usual one."""
+    found: dict[str, np.ndarray] = {}
+    usual = detector.configs
     for name, cube, mask, crop in scenes:
-        values = score(detector(cube)[crop], mask[crop])
-        found[name] = [values[key] for key in SHOWN]
+        scores = []
+        for more in range(starts):
+            detector.configs = [
+                replace(config, mixture=replace(config.mixture, seed=config.mixture.seed + more))
+                for config in usual
+            ]
+            values = score(detector(cube)[crop], mask[crop])
+            scores.append([values[key] for key in SHOWN])
+        found[name] = np.array(scores)
+    detector.configs = usual
     return found
 
 
 def print_rows(rows: dict) -> None:
-    """As a Markdown table."""
+    """As a Markdown table: values, or with several starts their mean and standard deviation."""
     print(f"| scene | {' | '.join(SHOWN.values())} |\n|---|{'---|' * len(SHOWN)}")
     for name, values in rows.items():
-        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |")
+        cells = [
+            f"{column.mean():.3f}" + (f" ± {column.std(ddof=1):.3f}" if len(column) > 1 else "")
+            for column in values.T
+        ]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 def main() -> None:
@@ -79,6 +95,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--size", help="sides to run at, with + between")
     parser.add_argument("--decisive", type=float, help="factor of logits above 0")
+    parser.add_argument("--starts", type=int, default=1, help="mixtures of so many seeds")
     options = parser.parse_args()
     text = options.detector or DEFAULT
     detector = load_network(f"{text}:{SIZES}={options.size}" if options.size else text)
@@ -91,12 +108,12 @@ def main() -> None:
     )
     if options.scenes.is_dir():
         scenes = generated(options.scenes, options.split)
-        rows = table(detector, islice(scenes, options.first))
+        rows = table(detector, islice(scenes, options.first), options.starts)
         values = np.array(list(rows.values()))
         print_rows({f"mean of {len(rows)} generated ({options.split})": np.nanmean(values, axis=0)})
         print()
     if options.real:
-        print_rows(table(detector, real(options.real)))
+        print_rows(table(detector, real(options.real), options.starts))
 
 
 if __name__ == "__main__":
