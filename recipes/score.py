@@ -58,13 +58,17 @@ def table(detector: TrainedDetector, scenes: Iterator[Scene], starts: int) -> di
     """Scores by scene, arrays of shape (starts, metrics); the first start is the usual one."""
     found: dict[str, np.ndarray] = {}
     usual = detector.configs
+    started = [
+        [
+            replace(each, mixture=replace(each.mixture, seed=each.mixture.seed + more))
+            for each in usual
+        ]
+        for more in range(starts)
+    ]
     for name, cube, mask, crop in scenes:
         scores = []
-        for more in range(starts):
-            detector.configs = [
-                replace(config, mixture=replace(config.mixture, seed=config.mixture.seed + more))
-                for config in usual
-            ]
+        for configs in started:
+            detector.configs = configs
             values = score(detector(cube)[crop], mask[crop])
             scores.append([values[key] for key in SHOWN])
         found[name] = np.array(scores)
